@@ -1,0 +1,1 @@
+"""Memory: who did what to which object, append-only."""

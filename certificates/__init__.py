@@ -1,0 +1,1 @@
+"""The registry: activations, issuances, certificates, keys, CA accounts."""

@@ -1,0 +1,1 @@
+"""Domain names as the CAs read them: pure functions, no I/O."""

@@ -1,0 +1,1 @@
+"""The shop: products, prices, orders, payments, plans."""

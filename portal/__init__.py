@@ -1,0 +1,1 @@
+"""The hall: settings, urls, celery, home, help and health pages."""
