@@ -1,1 +1,5 @@
 """The row is the queue: due_at, lease and fencing epoch, for every room."""
+
+from leases.rows import LEASE, Leased, LeasedQuerySet, LeaseLost, due_index
+
+__all__ = ["LEASE", "LeaseLost", "Leased", "LeasedQuerySet", "due_index"]

@@ -1,0 +1,43 @@
+"""A mail to a person, written in the transaction that caused it and sent later, once."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from leases import Leased, LeasedQuerySet, due_index
+
+
+class LetterQuerySet(LeasedQuerySet["Letter"]):
+    pass
+
+
+class Letter(Leased):
+    """`occasion` is unique: the same event, told twice, still sends one mail.
+
+    The body is wiped after sending: it may hold a link that opens something.
+    """
+
+    to = models.EmailField(_("to"), max_length=254)
+    occasion = models.CharField(_("occasion"), max_length=120, unique=True)
+    kind = models.CharField(_("kind"), max_length=40)
+    subject = models.CharField(_("subject"), max_length=200)
+    body = models.TextField(_("text"), blank=True)
+    plan_id = models.UUIDField(null=True, db_index=True)
+    order_id = models.UUIDField(null=True)
+    created_at = models.DateTimeField(_("written"))
+    sent_at = models.DateTimeField(_("sent"), null=True)
+    tries = models.PositiveSmallIntegerField(_("tries"), default=0)
+    problem = models.CharField(_("problem"), max_length=300, blank=True)
+
+    objects = LetterQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("mail")
+        verbose_name_plural = _("mails")
+        default_permissions = ("view",)
+        ordering = ["-pk"]
+        indexes = [due_index("letter_due")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.to}"

@@ -1,0 +1,51 @@
+"""The audit vocabulary: one word per thing that can happen, as "noun:verb"."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Action(models.TextChoices):
+    SIGNED_UP = "user:signed_up", _("Account opened")
+    SIGNED_IN = "user:signed_in", _("Signed in")
+    ORDER_PLACED = "order:placed", _("Order placed")
+    AGREEMENT_ACCEPTED = "order:agreement_accepted", _("Agreement accepted")
+    ORDER_PAID = "order:paid", _("Payment received")
+    ORDER_CANCELLED = "order:cancelled", _("Order cancelled")
+    ORDER_REFUNDED = "order:refunded", _("Refunded")
+    ORDER_DISPUTED = "order:disputed", _("Payment disputed")
+    PAYMENT_STARTED = "payment:started", _("Payment page opened")
+    PAYMENT_FAILED = "payment:failed", _("Payment failed")
+    PAYMENT_EXPIRED = "payment:expired", _("Payment page expired")
+    PAYMENT_MISMATCH = "payment:mismatch", _("Payment does not match the order")
+    PLAN_OPENED = "plan:opened", _("Plan opened")
+    PLAN_SUSPENDED = "plan:suspended", _("Plan suspended")
+    PLAN_ENDED = "plan:ended", _("Plan ended")
+    ACTIVATION_SAVED = "activation:saved", _("Set-up step saved")
+    ACTIVATION_FINISHED = "activation:finished", _("Set-up finished")
+    ISSUANCE_REQUESTED = "issuance:requested", _("Certificate requested")
+    ISSUANCE_WITHDRAWN = "issuance:withdrawn", _("Request withdrawn")
+    ISSUANCE_FAILED = "issuance:failed", _("Certificate refused")
+    KEY_MADE = "key:made", _("Private key made")
+    KEY_DOWNLOADED = "key:downloaded", _("Private key downloaded")
+    KEY_DESTROYED = "key:destroyed", _("Private key destroyed")
+    CA_ORDERED = "acme_order:created", _("Order opened at the CA")
+    CA_ANSWERED = "acme_order:answered", _("CA asked to validate")
+    CA_FINALIZED = "acme_order:finalized", _("CSR sent to the CA")
+    CA_INVALID = "acme_order:invalid", _("CA did not accept the validation")
+    CA_PROBLEM = "acme_order:problem", _("CA reported a problem")
+    CA_PAUSED = "ca_account:paused", _("CA paused")
+    CA_RESUMED = "ca_account:resumed", _("CA resumed")
+    PROBE_CHANGED = "probe:changed", _("We looked: something changed")
+    CONTROL_SHOWN = "control:shown", _("Control of the name shown")
+    CONTROL_WITHDRAWN = "control:withdrawn", _("Control withdrawn")
+    CERTIFICATE_ISSUED = "certificate:issued", _("Certificate issued")
+    CERTIFICATE_DOWNLOADED = "certificate:downloaded", _("Certificate downloaded")
+    CERTIFICATE_INSPECTED = "certificate:inspected", _("Installation tested")
+    CERTIFICATE_REVOKED = "certificate:revoked", _("Certificate revoked")
+    LOOKED_AGAIN = "support:looked_again", _("Validation looked at again")
+    TRIED_AGAIN = "support:tried_again", _("New order at the CA requested")
+    LETTER_SENT = "letter:sent", _("Mail sent")
+    LETTER_FAILED = "letter:failed", _("Mail could not be sent")
+    STAFF_CHANGED = "staff:changed", _("Changed in the admin")

@@ -1,0 +1,90 @@
+"""An account at a CA, and which products it can fulfil."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orders.models import Product
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class CaAccountQuerySet(models.QuerySet["CaAccount"]):
+    def for_product(self, product: Product) -> Self:
+        """Return the enabled accounts that can fulfil the product, first choice first."""
+        return self.filter(enabled=True, issuers__product=product).order_by("issuers__position", "name")
+
+
+class CaAccount(models.Model):
+    """The account key is sealed like a customer's. `paused_why` is set while an operator is needed (RFC 8555 userActionRequired ...)."""
+
+    class EmailMode(models.TextChoices):
+        OFF = "off", _("Off")
+        ASSISTED = "assisted", _("Assisted")
+        PREVALIDATED = "prevalidated", _("Prevalidated at the CA")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    connector = models.CharField(_("connector"), max_length=20, default="acme")
+    directory_url = models.URLField(_("directory URL"), max_length=300)
+    roots_pem = models.TextField(
+        _("extra trust anchors"), blank=True, help_text=_("PEM. Only for a CA whose own web server is not publicly trusted.")
+    )
+    contact = models.EmailField(_("contact"), max_length=254, blank=True)
+    eab_kid = models.CharField(_("EAB key id"), max_length=200, blank=True)
+    sealed_eab_hmac = models.BinaryField(null=True, editable=False)
+    sealed_key = models.BinaryField(null=True, editable=False)
+    account_url = models.URLField(_("account URL"), max_length=500, blank=True, editable=False)
+    terms_agreed_at = models.DateTimeField(_("terms agreed"), null=True, blank=True)
+    caa_identities = models.JSONField(_("CAA issuer names"), default=list, blank=True)
+    terms_url = models.URLField(_("terms of service"), max_length=500, blank=True)
+    profile = models.CharField(_("profile"), max_length=60, blank=True)
+    email_mode = models.CharField(_("Email method"), max_length=12, choices=EmailMode.choices, default=EmailMode.OFF)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
+    paused_why = models.TextField(_("why paused"), blank=True, editable=False)
+    products = models.ManyToManyField(Product, through="ProductIssuer", related_name="ca_accounts")
+
+    objects = CaAccountQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("CA account")
+        verbose_name_plural = _("CA accounts")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def pause(self, why: str, now: datetime) -> bool:
+        """Stop this CA's queue until an operator resumes it; False when it was paused already."""
+        return CaAccount.objects.filter(pk=self.pk, paused_at__isnull=True).update(paused_at=now, paused_why=why) == 1
+
+    def resume(self) -> bool:
+        return CaAccount.objects.filter(pk=self.pk, paused_at__isnull=False).update(paused_at=None, paused_why="") == 1
+
+    def caa_names(self) -> Sequence[str]:
+        """Return the issuer domain names that CAA records may name (RFC 8659 §4.2)."""
+        return list(self.caa_identities or [])
+
+
+class ProductIssuer(models.Model):
+    """This account can fulfil this product; the lowest position is asked first."""
+
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="issuers")
+    account = models.ForeignKey(CaAccount, on_delete=models.CASCADE, related_name="issuers")
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("issuer of a product")
+        verbose_name_plural = _("issuers of products")
+        ordering = ["position"]
+        constraints = [models.UniqueConstraint(fields=["product", "account"], name="issuer_once_per_product")]
+
+    def __str__(self) -> str:
+        return f"{self.product} by {self.account}"

@@ -1,0 +1,73 @@
+"""One try at one CA (RFC 8555 §7.1.3). The row is the queue of the issuance loop."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from certificates.models.account import CaAccount
+from certificates.models.issuance import Issuance
+from leases import Leased, LeasedQuerySet, due_index
+from validation.models import Authorization
+
+
+class AcmeOrderQuerySet(LeasedQuerySet["AcmeOrder"]):
+    pass
+
+
+class AcmeOrder(Leased):
+    """Status words are the RFC's; `url` is null until the CA has told it to us.
+
+    `intent_at` is committed before newOrder and `finalizing_at` before finalize, so that whoever re-enters knows
+    that the call may have been made. `tries` counts failed tries of the present step and drives the back-off.
+    """
+
+    class Status(models.TextChoices):
+        PENDING = "pending", _("Pending")  # customer, then us
+        READY = "ready", _("Ready")  # us: finalize
+        PROCESSING = "processing", _("Processing")  # CA
+        VALID = "valid", _("Valid")
+        INVALID = "invalid", _("Invalid")  # customer: a new order of the same issuance
+
+    class WaitingFor(models.TextChoices):
+        NOBODY = "", _("Nobody")
+        US = "us", _("Us")
+        CUSTOMER = "customer", _("Customer")
+        CA = "ca", _("CA")
+        OPERATOR = "operator", _("Operator")
+
+    issuance = models.ForeignKey(Issuance, on_delete=models.PROTECT, related_name="acme_orders")
+    account = models.ForeignKey(CaAccount, on_delete=models.PROTECT, related_name="acme_orders")
+    attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
+    url = models.URLField(_("URL at the CA"), max_length=500, unique=True, null=True)
+    finalize_url = models.URLField(max_length=500, blank=True)
+    certificate_url = models.URLField(max_length=500, blank=True)
+    status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.PENDING)
+    waiting_for = models.CharField(_("waiting for"), max_length=8, choices=WaitingFor.choices, default=WaitingFor.US, blank=True)
+    authorizations = models.ManyToManyField(Authorization, related_name="acme_orders")
+    expires_at = models.DateTimeField(_("expires"), null=True)
+    created_at = models.DateTimeField(_("created"))
+    intent_at = models.DateTimeField(_("newOrder sent"), null=True)
+    answered_at = models.DateTimeField(_("challenges answered"), null=True)
+    finalizing_at = models.DateTimeField(_("finalize sent"), null=True)
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    tries = models.PositiveIntegerField(_("failed tries"), default=0)
+    problem = models.JSONField(_("last problem"), null=True)
+
+    objects = AcmeOrderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("ACME order")
+        verbose_name_plural = _("ACME orders")
+        ordering = ["-created_at"]
+        indexes = [due_index("acme_order_due")]
+        constraints = [
+            models.UniqueConstraint(fields=["issuance", "attempt"], name="acme_order_attempt_once"),
+            models.UniqueConstraint(
+                fields=["issuance"], condition=~Q(status__in=["valid", "invalid"]), name="one_open_acme_order_per_issuance"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.issuance_id} #{self.attempt} {self.status}"

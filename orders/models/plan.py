@@ -1,0 +1,56 @@
+"""What a paid item entitles its owner to, and until when. A plan is not a certificate: it yields many."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orders.models.order import OrderItem
+from orders.models.product import Product
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class PlanQuerySet(models.QuerySet["Plan"]):
+    def of(self, user: User) -> Self:
+        """Return the plans that exist for this person; a stranger's plan does not."""
+        return self.filter(owner=user)
+
+
+class Plan(models.Model):
+    """`single_names` and `wildcard_names` are how many names of each kind were bought."""
+
+    class State(models.TextChoices):
+        OPEN = "open", _("Open")  # customer: paid, nothing issued yet
+        ACTIVE = "active", _("Active")  # has had a certificate
+        SUSPENDED = "suspended", _("Suspended")  # operator: disputed or refunded money
+        ENDED = "ended", _("Ended")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    item = models.OneToOneField(OrderItem, on_delete=models.PROTECT, related_name="plan", editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="plans", verbose_name=_("owner")
+    )
+    product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+", verbose_name=_("product"))
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
+    single_names = models.PositiveSmallIntegerField(_("single names"))
+    wildcard_names = models.PositiveSmallIntegerField(_("wildcard names"))
+    years = models.PositiveSmallIntegerField(_("years"))
+    starts_at = models.DateTimeField(_("starts"))
+    ends_at = models.DateTimeField(_("ends"))
+
+    objects = PlanQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("plan")
+        verbose_name_plural = _("plans")
+        ordering = ["-starts_at"]
+        indexes = [models.Index(fields=["owner", "-starts_at"], name="plan_of_owner")]
+
+    def __str__(self) -> str:
+        return f"{self.product} {self.item.order.number}"

@@ -1,0 +1,9 @@
+"""Tells Django about this room."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class ValidationConfig(AppConfig):
+    name = "validation"

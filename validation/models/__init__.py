@@ -1,0 +1,7 @@
+"""The nouns of the lookout."""
+
+from validation.models.authorization import Authorization, Challenge
+from validation.models.control import Control
+from validation.models.probe import Probe
+
+__all__ = ["Authorization", "Challenge", "Control", "Probe"]
