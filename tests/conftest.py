@@ -1,0 +1,77 @@
+"""What every test may use: alice, bob, support and an operator, a frozen `now`, and a database that can be flushed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from datetime import UTC, datetime
+
+# Before Django reads its settings: a var directory of this run, never the developer's own.
+os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="chancery-test-"))
+os.environ.setdefault("PLAIN_STATIC", "1")
+os.environ.setdefault("EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+
+import pytest
+from django.core.management.commands import flush as flush_command
+from django.db import connections
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _memory_can_be_flushed_between_tests() -> None:
+    """On SQLite a flush is a DELETE, which the append-only triggers refuse: lift them for the flush only."""
+    original = flush_command.Command.handle
+
+    def handle(self, **options):
+        connection = connections[options["database"]]
+        if connection.vendor != "sqlite":
+            return original(self, **options)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type='trigger' AND tbl_name='audit_entry'")
+            triggers = cursor.fetchall()
+            for name, _sql in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+        try:
+            return original(self, **options)
+        finally:
+            with connection.cursor() as cursor:
+                for _name, sql in triggers:
+                    cursor.execute(sql)
+
+    flush_command.Command.handle = handle
+
+
+@pytest.fixture
+def alice(db):
+    """A customer: the owner in most tests."""
+    from tests.factories import UserFactory
+
+    return UserFactory(email="alice@example.org", name="Alice Archer")
+
+
+@pytest.fixture
+def bob(db):
+    """Another customer: a stranger to everything of alice's."""
+    from tests.factories import UserFactory
+
+    return UserFactory(email="bob@example.org", name="Bob Baker")
+
+
+@pytest.fixture
+def support(db):
+    from tests.factories import staff
+
+    return staff("sue@portal.example", "support")
+
+
+@pytest.fixture
+def operator(db):
+    from tests.factories import staff
+
+    return staff("oscar@portal.example", "operators")
