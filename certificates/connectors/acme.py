@@ -1,0 +1,205 @@
+"""The connector for any CA that speaks ACME (RFC 8555), with or without external account binding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import josepy
+from acme import messages
+
+from certificates.connectors.base import (
+    AccountFacts,
+    AuthorizationFacts,
+    CaEndpoint,
+    ChainFacts,
+    ChallengeFacts,
+    DirectoryFacts,
+    Identifier,
+    OrderFacts,
+    OrderStatus,
+)
+from certificates.connectors.problems import (
+    ACME_PREFIX,
+    LOCAL_PREFIX,
+    NotFound,
+    OperatorMustAct,
+    Problem,
+    ProtocolViolation,
+    TryAgain,
+)
+from certificates.connectors.rfc8555.client import Clock, client_for, document_of, utc_now
+from certificates.connectors.rfc8555.headers import https_url, links, parse_retry_after, require_https
+from certificates.connectors.rfc8555.messages import (
+    read_account,
+    read_authorization,
+    read_chain,
+    read_challenge,
+    read_order,
+)
+from certificates.connectors.rfc8555.signing import AccountKey
+from certificates.connectors.rfc8555.transport import Answer
+
+_CHAIN_TYPE = "application/pem-certificate-chain"
+
+
+class AcmeConnector:
+    """One account at one ACME CA. Cheap to make: connection, nonces and directory are shared per process."""
+
+    def __init__(self, endpoint: CaEndpoint, *, clock: Clock = utc_now) -> None:
+        """`clock` gives the aware UTC against which Retry-After is read.
+
+        Raises `OperatorMustAct` for an unreadable account key or unusable extra roots.
+        """
+        self._endpoint = endpoint
+        self._clock = clock
+        self._key = AccountKey(endpoint.account_key_pem)
+        self._client = client_for(endpoint.directory_url, endpoint.roots_pem)
+        self._account_url = endpoint.account_url
+
+    @property
+    def thumbprint(self) -> str:
+        return self._key.thumbprint
+
+    def key_authorization(self, token: str) -> str:
+        return self._key.key_authorization(token)
+
+    def dns_01_value(self, token: str) -> str:
+        return self._key.dns_01_value(token)
+
+    def directory(self) -> DirectoryFacts:
+        return self._client.fetch_directory(self._clock)
+
+    def register(self, *, terms_agreed: bool) -> AccountFacts:
+        """newAccount (RFC 8555 §7.3). A binding may be good for one use only, so a bound account is looked up first."""
+        endpoint = self._endpoint
+        binding: dict[str, object] | None = None
+        if endpoint.eab_kid or endpoint.eab_hmac:
+            binding = self._key.bind(
+                endpoint.eab_kid or "", endpoint.eab_hmac or "", self._client.directory(self._clock)
+            )
+            try:
+                return self.account()
+            except (OperatorMustAct, NotFound):
+                pass
+        wanted: dict[str, Any] = {"contact": endpoint.contact} if endpoint.contact else {}
+        if terms_agreed:
+            wanted["terms_of_service_agreed"] = True
+        if binding is not None:
+            wanted["external_account_binding"] = binding
+        return self._new_account(messages.NewRegistration(**wanted))
+
+    def account(self) -> AccountFacts:
+        return self._new_account(messages.NewRegistration(only_return_existing=True))
+
+    def _new_account(self, wanted: messages.NewRegistration) -> AccountFacts:
+        answer = self._client.post(
+            self._key,
+            self._resource("newAccount"),
+            wanted.to_json(),
+            account_url=None,
+            now=self._clock,
+        )
+        url = require_https(answer.headers.get("Location"), "account URL", base=answer.url)
+        self._account_url = url
+        return read_account(answer.json_object() or {}, url=url)
+
+    def new_order(
+        self, identifiers: Sequence[Identifier], *, profile: str | None = None, replaces: str | None = None
+    ) -> OrderFacts:
+        wanted: dict[str, object] = {
+            "identifiers": [
+                {"type": identifier.type, "value": identifier.value} for identifier in identifiers
+            ]
+        }
+        if profile:
+            wanted["profile"] = profile
+        if replaces:
+            wanted["replaces"] = replaces
+        answer = self._post(self._resource("newOrder"), wanted)
+        location = answer.headers.get("Location")
+        if not location:
+            raise TryAgain(
+                Problem(
+                    LOCAL_PREFIX + "unusableAnswer",
+                    "The CA made an order without saying where.",
+                    answer.status,
+                ),
+                may_have_acted=True,
+            )
+        url = require_https(location, "order URL", base=answer.url)
+        try:
+            return read_order(answer.json_object() or {}, url=url, retry_at=self._retry_at(answer))
+        except ProtocolViolation:
+            # The order exists: its URL must reach the caller's row before anything else can fail.
+            return OrderFacts(url=url, status=OrderStatus.UNKNOWN)
+
+    def order(self, url: str) -> OrderFacts:
+        answer = self._post(url, None)
+        return read_order(document_of(answer), url=url, retry_at=self._retry_at(answer))
+
+    def authorization(self, url: str) -> AuthorizationFacts:
+        return self._authorization(self._post(url, None))
+
+    def answer(self, challenge_url: str) -> ChallengeFacts:
+        answer = self._post(challenge_url, {})
+        return read_challenge(
+            document_of(answer), base=challenge_url, url=challenge_url, retry_at=self._retry_at(answer)
+        )
+
+    def deactivate_authorization(self, url: str) -> AuthorizationFacts:
+        return self._authorization(self._post(url, {"status": "deactivated"}))
+
+    def _authorization(self, answer: Answer) -> AuthorizationFacts:
+        return read_authorization(document_of(answer), url=answer.url, retry_at=self._retry_at(answer))
+
+    def finalize(self, finalize_url: str, csr_der: bytes) -> OrderFacts:
+        answer = self._post(finalize_url, {"csr": josepy.encode_b64jose(csr_der)})
+        url = https_url(answer.headers.get("Location"), base=answer.url) or ""
+        return read_order(document_of(answer), url=url, retry_at=self._retry_at(answer))
+
+    def certificate(self, url: str) -> ChainFacts:
+        answer = self._post(url, None, accept=_CHAIN_TYPE)
+        pem = read_chain(answer.body.decode("ascii", errors="replace"))
+        if pem is None:
+            raise TryAgain(
+                Problem(
+                    LOCAL_PREFIX + "unusableAnswer", "The CA's answer holds no certificate.", answer.status
+                )
+            )
+        return ChainFacts(pem, links(answer.headers.get("Link"), "alternate", base=url))
+
+    def revoke(self, certificate_der: bytes, reason: int) -> None:
+        wanted = {"certificate": josepy.encode_b64jose(certificate_der), "reason": reason}
+        self._post(self._resource("revokeCert"), wanted)
+
+    def orders(self, account: AccountFacts, *, max_pages: int = 20) -> Iterator[str]:
+        """RFC 8555 §7.1.2.1; order URLs that are not https are left out."""
+        page, seen = account.orders_url, set[str]()
+        while page is not None and page not in seen and len(seen) < max_pages:
+            seen.add(page)
+            answer = self._post(page, None)
+            listed = document_of(answer).get("orders")
+            for item in listed if isinstance(listed, list) else []:
+                url = https_url(item, base=page)
+                if url is not None:
+                    yield url
+            page = next(iter(links(answer.headers.get("Link"), "next", base=page)), None)
+
+    def _post(
+        self, url: str, payload: Mapping[str, Any] | None, *, accept: str = "application/json"
+    ) -> Answer:
+        if self._account_url is None:
+            raise OperatorMustAct(
+                Problem(ACME_PREFIX + "accountDoesNotExist", "This CA account has not been registered yet.")
+            )
+        return self._client.post(
+            self._key, url, payload, account_url=self._account_url, now=self._clock, accept=accept
+        )
+
+    def _resource(self, name: str) -> str:
+        return self._client.resource(name, self._clock)
+
+    def _retry_at(self, answer: Answer) -> datetime | None:
+        return parse_retry_after(answer.headers.get("Retry-After"), now=self._clock())

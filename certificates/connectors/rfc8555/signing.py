@@ -1,0 +1,115 @@
+"""An account key as ACME uses it: JWS, thumbprint, external account binding (RFC 8555 §6.2, §7.3.4, §8.1)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from typing import Any
+
+import josepy
+from acme import jws, messages
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from certificates.connectors.problems import LOCAL_PREFIX, OperatorMustAct, Problem, ProtocolViolation, clean
+
+# 128 bits of base64url (RFC 8555 §8.3, §8.4): 22 characters or more, all of them safe in a path.
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{22,1000}")
+_CURVE_ALGORITHMS = {"secp256r1": josepy.ES256, "secp384r1": josepy.ES384, "secp521r1": josepy.ES512}
+
+
+class _Header(jws.Header):
+    """The library's header, but the nonce goes back letter for letter: decoding and encoding need not return it."""
+
+    nonce: Any = josepy.field("nonce", omitempty=True)
+
+
+class _Signature(jws.Signature):
+    __slots__ = jws.Signature._orig_slots
+    header_cls = _Header
+    header: _Header = josepy.field("header", omitempty=True, default=_Header(), decoder=_Header.from_json)
+
+
+class _Jws(jws.JWS):
+    __slots__ = jws.JWS._orig_slots
+    signature_cls = _Signature
+
+
+def _misconfigured(detail: str) -> OperatorMustAct:
+    return OperatorMustAct(Problem(LOCAL_PREFIX + "configuration", detail))
+
+
+def usable_token(value: object) -> str | None:
+    """`value` if it is a challenge token that may be put in a path, else None."""
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
+
+
+class AccountKey:
+    """The private key of an account at a CA."""
+
+    def __init__(self, pem: bytes) -> None:
+        """Raises `OperatorMustAct`, without quoting the key, unless `pem` is an unencrypted RSA or EC key."""
+        try:
+            self._jwk = josepy.JWK.load(pem)
+        except (ValueError, TypeError, josepy.Error):
+            raise _misconfigured("The CA account's key cannot be read.") from None
+        self._algorithm = self._algorithm_of(self._jwk)
+        thumbprint = self._jwk.public_key().thumbprint(hash_function=hashes.SHA256)
+        self.thumbprint: str = josepy.encode_b64jose(thumbprint)
+
+    @staticmethod
+    def _algorithm_of(jwk: josepy.JWK) -> josepy.JWASignature:
+        if isinstance(jwk, josepy.JWKRSA):
+            return josepy.RS256
+        if isinstance(jwk, josepy.JWKEC) and isinstance(jwk.key._wrapped, ec.EllipticCurvePrivateKey):
+            algorithm = _CURVE_ALGORITHMS.get(jwk.key.curve.name)
+            if algorithm is not None:
+                return algorithm
+        raise _misconfigured("The CA account's key must be a private key: RSA, P-256, P-384 or P-521.")
+
+    def sign(self, payload: bytes, *, url: str, nonce: str, account_url: str | None) -> bytes:
+        """A flattened JWS over `payload` (b"" for POST-as-GET), by `kid` or, without an account URL, by `jwk`."""
+        header: dict[str, Any] = {"nonce": nonce, "url": url, "kid": account_url}
+        signed = _Jws.sign(payload, key=self._jwk, alg=self._algorithm, **header)
+        return str(signed.json_dumps()).encode()
+
+    def bind(self, kid: str, hmac_key: str, directory: messages.Directory) -> dict[str, object]:
+        """The external account binding of this key. The HMAC key may be pasted padded, wrapped, with + and /.
+
+        Raises `OperatorMustAct` if it is not base64 at all.
+        """
+        binding: dict[str, object] = messages.ExternalAccountBinding.from_data(
+            account_public_key=self._jwk.public_key(),
+            kid=kid.strip(),
+            hmac_key=tidy_hmac(hmac_key),
+            directory=directory,
+        )
+        return binding
+
+    def key_authorization(self, token: str) -> str:
+        """RFC 8555 §8.1; raises `ProtocolViolation` for an unusable token."""
+        if usable_token(token) is None:
+            raise ProtocolViolation(
+                Problem(
+                    LOCAL_PREFIX + "unusableToken", f"The challenge's token is unusable: {clean(token, 100)}"
+                )
+            )
+        return f"{token}.{self.thumbprint}"
+
+    def dns_01_value(self, token: str) -> str:
+        """RFC 8555 §8.4: base64url of the key authorization's SHA-256."""
+        return str(josepy.encode_b64jose(hashlib.sha256(self.key_authorization(token).encode()).digest()))
+
+
+def tidy_hmac(pasted: str) -> str:
+    """An HMAC key as unpadded base64url, from any base64 people paste; raises `OperatorMustAct`."""
+    text = "".join(pasted.split()).rstrip("=").replace("+", "-").replace("/", "_")
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not key:
+        raise _misconfigured("The external account binding's HMAC key is not base64url.")
+    return base64.urlsafe_b64encode(key).decode().rstrip("=")

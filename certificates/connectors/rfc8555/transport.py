@@ -1,0 +1,182 @@
+"""The one place from which requests to a CA leave: time limits, size limits, TLS, and a log line each."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+
+from certificates.connectors.problems import LOCAL_PREFIX, OperatorMustAct, Problem, TryAgain, clean
+from certificates.connectors.rfc8555.headers import https_url
+
+USER_AGENT = "Chancery/0.1"
+CONNECT_SECONDS = 5.0
+READ_SECONDS = 15.0
+# A read timeout starts anew with each byte; this one does not.
+BODY_SECONDS = 30.0
+BODY_LIMIT = 1024 * 1024
+_CHUNK = 64 * 1024
+_POOL_SIZE = 16
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete HTTP answer; `url` is what was asked."""
+
+    status: int
+    headers: CaseInsensitiveDict[str]
+    body: bytes
+    url: str
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+    @property
+    def content_type(self) -> str:
+        return str(self.headers.get("Content-Type", "")).partition(";")[0].strip().lower()
+
+    def json_object(self) -> dict[str, Any] | None:
+        """The body as a JSON object, None if it is anything else."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return value if isinstance(value, dict) else None
+
+
+class _TrustingAdapter(HTTPAdapter):
+    """An adapter whose connections trust the public roots and, beside them, the given ones."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=4, pool_maxsize=_POOL_SIZE, max_retries=0)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
+
+
+class Transport:
+    """A kept-alive HTTPS session with one CA, shared by the threads of one process."""
+
+    def __init__(self, roots_pem: str | None) -> None:
+        """Raises `OperatorMustAct` if `roots_pem` holds no certificate."""
+        context = ssl.create_default_context()
+        if roots_pem:
+            try:
+                context.load_verify_locations(cadata=roots_pem)
+            except (ssl.SSLError, ValueError, UnicodeEncodeError) as error:
+                raise OperatorMustAct(
+                    Problem(
+                        LOCAL_PREFIX + "configuration",
+                        "The CA's extra trust anchors are not PEM certificates.",
+                    )
+                ) from error
+        self._session = requests.Session()
+        # Only explicit settings: no .netrc credentials, no bundle or proxy slipped in by the environment.
+        self._session.trust_env = False
+        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        self._session.headers = CaseInsensitiveDict(
+            {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Accept-Language": "en"}
+        )
+        self._session.adapters.clear()
+        self._session.mount("https://", _TrustingAdapter(context))
+
+    def exchange(
+        self, method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """Send one request and read the whole answer, whatever its status.
+
+        Raises `OperatorMustAct` for an URL that is not https, `TryAgain` when there is no complete answer
+        of at most 1 MiB; its `may_have_acted` is false only if the request certainly never left.
+        """
+        if https_url(url) is None:
+            raise OperatorMustAct(
+                Problem(
+                    LOCAL_PREFIX + "configuration",
+                    f"A CA is only spoken to over https, not at {clean(url, 200)}",
+                )
+            )
+        started = time.monotonic()
+        status = 0
+        try:
+            answer = self._send(method, url, body, headers or {})
+            status = answer.status
+            return answer
+        except (requests.RequestException, HTTPError, OSError) as error:
+            raise _no_answer(error) from error
+        finally:
+            took = (time.monotonic() - started) * 1000
+            logger.info("CA %s %s: %s in %.0f ms", method, urlsplit(url).path, status or "no answer", took)
+
+    def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        with self._session.request(
+            method,
+            url,
+            data=body,
+            headers=dict(headers),
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            allow_redirects=False,
+            stream=True,
+        ) as response:
+            content = b"" if method == "HEAD" else _read_capped(response)
+            return Answer(response.status_code, response.headers, content, url)
+
+
+def _read_capped(response: requests.Response) -> bytes:
+    """The body, as sent; raises `TryAgain` past 1 MiB or 30 seconds, and lets the connection go then."""
+    deadline = time.monotonic() + BODY_SECONDS
+    parts: list[bytes] = []
+    size = 0
+    while chunk := response.raw.read1(_CHUNK):
+        parts.append(chunk)
+        size += len(chunk)
+        if size > BODY_LIMIT or time.monotonic() > deadline:
+            fault = "is larger than 1 MiB" if size > BODY_LIMIT else "takes longer than 30 seconds"
+            response.raw.close()
+            raise TryAgain(
+                Problem(LOCAL_PREFIX + "unusableAnswer", f"The CA's answer {fault}.", response.status_code),
+                may_have_acted=True,
+            )
+    expected = response.headers.get("Content-Length", "")
+    if expected.isdecimal() and size < int(expected):
+        raise requests.ConnectionError("the connection ended in the middle of the answer")
+    return b"".join(parts)
+
+
+def _no_answer(error: Exception) -> TryAgain:
+    """The `TryAgain` for a failed exchange, telling a request that never left from one that may have arrived."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    cause = reason.args[0] if isinstance(reason, Exception) and reason.args else None
+    never_left = True
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        what = "The CA's TLS certificate is not trusted"
+    elif isinstance(error, requests.ConnectTimeout):
+        what = "The CA could not be reached in time"
+    elif isinstance(reason, NewConnectionError):
+        what = "The CA could not be reached"
+    else:
+        never_left = False
+        what = "The CA did not answer in time" if _timed_out(error) else "The connection to the CA broke"
+    detail = f"{what}: {clean(str(error), 300)}"
+    return TryAgain(Problem(LOCAL_PREFIX + "transport", detail), may_have_acted=not never_left)
+
+
+def _timed_out(error: Exception) -> bool:
+    return isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError)
