@@ -81,7 +81,10 @@ class Identifier:
 
 @dataclass(frozen=True)
 class DirectoryFacts:
-    """What the CA says about itself (RFC 8555 §7.1.1). `profiles` maps a profile's name to its description."""
+    """What the CA says about itself (RFC 8555 §7.1.1). `profiles` maps a profile's name to its description.
+
+    `terms_of_service` and `website` are http or https URLs, None where absent or of another kind.
+    """
 
     terms_of_service: str | None
     website: str | None
@@ -204,7 +207,7 @@ class Connector(Protocol):
         ...
 
     def deactivate_authorization(self, url: str) -> AuthorizationFacts:
-        """Give an authorization back (RFC 8555 §7.5.2)."""
+        """Give an authorization back (RFC 8555 §7.5.2). Some CAs ignore it: the status returned tells."""
         ...
 
     def finalize(self, finalize_url: str, csr_der: bytes) -> OrderFacts:

@@ -46,7 +46,7 @@ class Problem:
     """A problem document (RFC 7807, RFC 8555 §6.7) in safe text: no control characters, 2,000 at most.
 
     `typ` is the whole URN; `status` the HTTP status, 0 when there was no answer; `instance`, `terms_of_service`
-    and `help` are https URLs or None; `retry_at` is aware UTC.
+    and `help` are URLs a page may link to or None; `retry_at` is aware UTC.
     """
 
     typ: str

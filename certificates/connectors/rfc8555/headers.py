@@ -16,7 +16,7 @@ LONGEST_WAIT = timedelta(days=31)
 RATE_LIMIT_WAIT = timedelta(hours=1)
 UNAVAILABLE_WAIT = timedelta(seconds=60)
 
-_URL = re.compile(r"https://[\x21-\x7e]{1,2000}")
+_URL = re.compile(r"https?://[\x21-\x7e]{1,2000}")
 
 
 def parse_retry_after(value: str | None, *, now: datetime) -> datetime | None:
@@ -52,8 +52,8 @@ def retry_at_of_refusal(
     return said
 
 
-def https_url(value: object, *, base: str = "") -> str | None:
-    """`value`, resolved against `base`, if it is an https URL of printable ASCII with a host; else None."""
+def web_url(value: object, *, base: str = "") -> str | None:
+    """`value`, resolved against `base`, if it is an http or https URL a page may link to; else None."""
     if not isinstance(value, str) or not value:
         return None
     try:
@@ -63,6 +63,12 @@ def https_url(value: object, *, base: str = "") -> str | None:
     except ValueError:
         return None
     return url if usable and "@" not in parts.netloc else None
+
+
+def https_url(value: object, *, base: str = "") -> str | None:
+    """Like `web_url`, but https only: the one kind of URL that is ever asked for."""
+    url = web_url(value, base=base)
+    return url if url is not None and url.startswith("https://") else None
 
 
 def require_https(value: object, what: str, *, base: str = "") -> str:

@@ -22,7 +22,7 @@ from certificates.connectors.base import (
     OrderStatus,
 )
 from certificates.connectors.problems import LOCAL_PREFIX, Problem, ProtocolViolation, Subproblem, clean
-from certificates.connectors.rfc8555.headers import https_url, require_https
+from certificates.connectors.rfc8555.headers import https_url, require_https, web_url
 from certificates.connectors.rfc8555.signing import usable_token
 
 # RFC 7807 §3.1: what a problem without a type has.
@@ -83,7 +83,7 @@ def read_problem(
         detail=clean(document.get("detail")) or clean(document.get("title")),
         status=status or (said if isinstance(said, int) and 0 <= said <= 999 else 0),
         subproblems=tuple(_subproblem(item) for item in _list(document.get("subproblems"))[:100]),
-        instance=https_url(document.get("instance")),
+        instance=web_url(document.get("instance")),
         terms_of_service=terms_of_service,
         help=help_url,
         retry_at=retry_at,
@@ -108,8 +108,8 @@ def read_directory(directory: messages.Directory, document: Mapping[str, Any]) -
     meta = directory["meta"]
     profiles = meta.profiles if isinstance(meta.profiles, Mapping) else {}
     return DirectoryFacts(
-        terms_of_service=https_url(meta.terms_of_service),
-        website=https_url(meta.website),
+        terms_of_service=web_url(meta.terms_of_service),
+        website=web_url(meta.website),
         caa_identities=_texts(meta.caa_identities),
         external_account_required=meta.external_account_required is True,
         profiles={clean(name, 100): clean(text, 500) for name, text in list(profiles.items())[:100]},
