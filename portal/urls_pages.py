@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from portal.views import guides, health, home, styleguide, theme
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", home.home, name="home"),
+    path("guides/", guides.index, name="guides"),
+    path("guides/<slug:slug>/", guides.guide, name="guide"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health"),
+    path("theme.css", theme.theme, name="theme"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
+]
