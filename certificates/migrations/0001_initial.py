@@ -141,6 +141,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'issuance',
                 'verbose_name_plural': 'issuances',
+                'permissions': [('retrigger_validation', 'Can have the validation of an issuance looked at again')],
                 'ordering': ['-created_at'],
             },
         ),

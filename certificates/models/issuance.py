@@ -59,6 +59,7 @@ class Issuance(models.Model):
     class Meta:
         verbose_name = _("issuance")
         verbose_name_plural = _("issuances")
+        permissions = [("retrigger_validation", "Can have the validation of an issuance looked at again")]
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(
