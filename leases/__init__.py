@@ -1,5 +1,6 @@
 """The row is the queue: due_at, lease and fencing epoch, for every room."""
 
+from leases.doorbell import ring
 from leases.rows import LEASE, Leased, LeasedQuerySet, LeaseLost, due_index
 
-__all__ = ["LEASE", "LeaseLost", "Leased", "LeasedQuerySet", "due_index"]
+__all__ = ["LEASE", "LeaseLost", "Leased", "LeasedQuerySet", "due_index", "ring"]

@@ -46,6 +46,11 @@ class CaAccount(models.Model):
     terms_url = models.URLField(_("terms of service"), max_length=500, blank=True)
     profile = models.CharField(_("profile"), max_length=60, blank=True)
     email_mode = models.CharField(_("Email method"), max_length=12, choices=EmailMode.choices, default=EmailMode.OFF)
+    shared = models.BooleanField(
+        _("shared between customers"),
+        default=True,
+        help_text=_("Authorizations are given back after each issue, so that no customer inherits another's."),
+    )
     enabled = models.BooleanField(_("enabled"), default=True)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
     paused_why = models.TextField(_("why paused"), blank=True, editable=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +15,13 @@ from validation.models import Authorization
 
 
 class AcmeOrderQuerySet(LeasedQuerySet["AcmeOrder"]):
-    pass
+    def open(self) -> Self:
+        """Return the orders whose story is not over."""
+        return self.exclude(status__in=[AcmeOrder.Status.VALID, AcmeOrder.Status.INVALID])
+
+    def needing(self, authorization: Authorization) -> Self:
+        """Return the orders that wait for this authorization."""
+        return self.filter(authorizations=authorization)
 
 
 class AcmeOrder(Leased):
@@ -41,6 +49,7 @@ class AcmeOrder(Leased):
     account = models.ForeignKey(CaAccount, on_delete=models.PROTECT, related_name="acme_orders")
     attempt = models.PositiveSmallIntegerField(_("attempt"), default=1)
     url = models.URLField(_("URL at the CA"), max_length=500, unique=True, null=True)
+    authorization_urls = models.JSONField(default=list)
     finalize_url = models.URLField(max_length=500, blank=True)
     certificate_url = models.URLField(max_length=500, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.PENDING)

@@ -1,0 +1,25 @@
+"""Issuance: from "a certificate is wanted" to "here it is". Talks to the CA, never to the customer's servers."""
+
+from certificates.issuance.engine import advance
+from certificates.issuance.wishes import (
+    NotPossible,
+    NotReady,
+    change_method,
+    insist,
+    look_again,
+    request,
+    try_again,
+    withdraw,
+)
+
+__all__ = [
+    "NotPossible",
+    "NotReady",
+    "advance",
+    "change_method",
+    "insist",
+    "look_again",
+    "request",
+    "try_again",
+    "withdraw",
+]

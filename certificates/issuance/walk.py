@@ -1,0 +1,79 @@
+"""One walk with one order: what the steps share while a worker holds the lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from accounts.models import User
+from audit.record import record
+from audit.vocabulary import Action
+from certificates.connectors.base import Connector
+from certificates.models import AcmeOrder, Issuance
+from identifiers.names import Name
+from validation.models import Authorization
+
+
+class Done:
+    """The walk ends here: look again at `due_at`, or never (None), and write `values` with that."""
+
+    def __init__(self, due_at: datetime | None, **values: Any) -> None:
+        self.due_at = due_at
+        self.values = values
+
+
+@dataclass
+class Walk:
+    order: AcmeOrder
+    clock: Callable[[], datetime]
+    lease_at: datetime
+    connector: Connector | None = None
+    _authorizations: list[Authorization] | None = field(default=None, repr=False)
+
+    @property
+    def now(self) -> datetime:
+        return self.clock()
+
+    @property
+    def ca(self) -> Connector:
+        assert self.connector is not None
+        return self.connector
+
+    @property
+    def issuance(self) -> Issuance:
+        return self.order.issuance
+
+    @property
+    def owner(self) -> User:
+        return self.issuance.plan.owner
+
+    @property
+    def names(self) -> list[Name]:
+        return [Name(ascii=n["ascii"], wildcard=n["wildcard"]) for n in self.issuance.names]
+
+    def hold(self) -> None:
+        """Renew the lease, and notice when it was lost, before a call that cannot be taken back. Raises LeaseLost."""
+        now = self.now
+        self.order.renew_lease(now)
+        self.lease_at = now
+
+    def authorizations(self) -> list[Authorization]:
+        """Return this order's authorizations with their challenges, read once a walk."""
+        if self._authorizations is None:
+            rows = self.order.authorizations.prefetch_related("challenges").order_by("identifier", "wildcard")
+            self._authorizations = list(rows)
+        return self._authorizations
+
+    def forget(self) -> None:
+        """Read the authorizations anew: their rows were changed."""
+        self._authorizations = None
+
+    def authorizations_known(self) -> bool:
+        known = {row.url for row in self.authorizations()}
+        return bool(self.order.authorization_urls) and known >= set(self.order.authorization_urls)
+
+    def note(self, action: Action, **details: Any) -> None:
+        """Remember a step of the engine in the plan's story."""
+        record(action, self.order, now=self.now, by="issuance", plan_id=self.issuance.plan_id, **details)

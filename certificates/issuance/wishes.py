@@ -1,0 +1,201 @@
+"""What people may ask of an issuance. Each wish only writes rows and rings; the engine does the work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.record import record
+from audit.vocabulary import Action
+from certificates.csr import UnacceptableCSR, read
+from certificates.models import AcmeOrder, Activation, CaAccount, Issuance
+from leases import ring
+from orders.models import Plan
+from validation.models import Authorization
+
+
+class NotReady(Exception):
+    """Something is missing before a certificate can be requested; the message is for the customer."""
+
+
+class NotPossible(Exception):
+    """The wish does not fit the present state; the message is for whoever asked."""
+
+
+def request(
+    plan: Plan, *, by: User, now: datetime, kind: str = Issuance.Kind.FIRST, address: str | None = None
+) -> Issuance:
+    """Ask for one certificate for the plan as its activation says. Asked twice, the running issuance is returned.
+
+    Raises NotReady.
+    """
+    running = plan.issuances.filter(state=Issuance.State.WANTED).first()
+    if running is not None:
+        return running
+    activation = _finished_activation(plan)
+    account = CaAccount.objects.for_product(plan.product).first()
+    if account is None:
+        raise NotReady(_("No certificate authority is set up for this product yet. Our staff have been told."))
+    pasted = activation.csr_source == Activation.CsrSource.PASTED
+    issuance = Issuance(
+        plan=plan,
+        kind=kind,
+        names=[{"ascii": n.ascii, "wildcard": n.wildcard, "method": n.method} for n in activation.names.all()],
+        key_type="" if pasted else activation.key_type,
+        subject={} if pasted else _subject(activation),
+        csr=_pasted_csr(activation) if pasted else None,
+        requested_by=by,
+        created_at=now,
+    )
+    try:
+        with transaction.atomic():
+            issuance.save(force_insert=True)
+            AcmeOrder.objects.create(issuance=issuance, account=account, attempt=1, created_at=now, due_at=now)
+            Activation.objects.filter(pk=activation.pk).update(finished_at=now)
+            record(
+                Action.ISSUANCE_REQUESTED,
+                issuance,
+                now=now,
+                by=by,
+                address=address,
+                plan_id=plan.pk,
+                order_id=plan.item.order_id,
+                names=issuance.texts,
+                kind=kind,
+            )
+    except IntegrityError:
+        # Two Finish buttons at once: the unique index let one through.
+        return plan.issuances.get(state=Issuance.State.WANTED)
+    ring()
+    return issuance
+
+
+def _finished_activation(plan: Plan) -> Activation:
+    if plan.state not in {Plan.State.OPEN, Plan.State.ACTIVE}:
+        raise NotReady(_("This plan is %(state)s.") % {"state": plan.get_state_display().lower()})
+    activation = Activation.objects.prefetch_related("names").filter(plan=plan).first()
+    if activation is None or activation.csr_done_at is None:
+        raise NotReady(_("Step 1, CSR, is not complete yet."))
+    if activation.contacts_done_at is None:
+        raise NotReady(_("Step 2, Contacts, is not complete yet."))
+    names = list(activation.names.all())
+    if activation.methods_done_at is None or not names or not all(name.method for name in names):
+        raise NotReady(_("Step 3, Authentication method, is not complete yet."))
+    return activation
+
+
+def _pasted_csr(activation: Activation) -> bytes:
+    try:
+        return read(activation.csr_pem).der
+    except UnacceptableCSR as exc:
+        raise NotReady(_("The CSR of step 1 can no longer be accepted; please verify it again.")) from exc
+
+
+def _subject(activation: Activation) -> dict[str, str]:
+    return {
+        "organization": activation.organization,
+        "locality": activation.locality,
+        "state": activation.region,
+        "country": activation.country,
+    }
+
+
+def withdraw(issuance: Issuance, *, by: User, now: datetime) -> None:
+    """Give up a wanted issuance, for instance to change its names. Raises NotPossible once it ended."""
+    with transaction.atomic():
+        wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
+        if wanted.update(state=Issuance.State.WITHDRAWN, ended_at=now) != 1:
+            raise NotPossible(_("This request has already ended."))
+        # The engine finds the withdrawn issuance and gives its authorizations back to the CA.
+        AcmeOrder.objects.open().filter(issuance=issuance).update(due_at=now)
+        record(Action.ISSUANCE_WITHDRAWN, issuance, now=now, by=by, plan_id=issuance.plan_id)
+    issuance.refresh_from_db()
+    ring()
+
+
+def try_again(issuance: Issuance, *, by: User | str, now: datetime, reason: str = "") -> AcmeOrder:
+    """Open a new order of the same issuance after the CA has given its verdict. Raises NotPossible."""
+    last = issuance.acme_orders.order_by("-attempt").first()
+    if issuance.state != Issuance.State.WANTED or last is None:
+        raise NotPossible(_("This request has ended."))
+    if last.status != AcmeOrder.Status.INVALID:
+        raise NotPossible(_("An order at the certificate authority is still under way."))
+    try:
+        with transaction.atomic():
+            order = AcmeOrder.objects.create(
+                issuance=issuance, account=last.account, attempt=last.attempt + 1, created_at=now, due_at=now
+            )
+            record(
+                Action.TRIED_AGAIN, issuance, now=now, by=by, plan_id=issuance.plan_id, attempt=order.attempt, reason=reason
+            )
+    except IntegrityError:
+        return AcmeOrder.objects.open().get(issuance=issuance)
+    ring()
+    return order
+
+
+def open_order(issuance: Issuance) -> AcmeOrder | None:
+    """Return the order that is under way, None when there is none."""
+    return AcmeOrder.objects.open().filter(issuance=issuance).select_related("account").first()
+
+
+def look_again(issuance: Issuance, *, by: User, now: datetime, reason: str = "") -> int:
+    """Look at the customer's servers at once, and let the engine move; return how many names will be looked at."""
+    order = open_order(issuance)
+    if order is None:
+        return 0
+    with transaction.atomic():
+        pending = Authorization.objects.filter(
+            acme_orders=order, status=Authorization.Status.PENDING, shown_at__isnull=True
+        )
+        woken = pending.exclude(due_at__isnull=True).update(due_at=now)
+        AcmeOrder.objects.filter(pk=order.pk).wake(now)
+        record(Action.LOOKED_AGAIN, issuance, now=now, by=by, plan_id=issuance.plan_id, names=woken, reason=reason)
+    ring()
+    return woken
+
+
+def insist(authorization: Authorization, *, by: User, now: datetime) -> None:
+    """Ask the CA to look although we do not see the record. Raises NotPossible when it is not waiting."""
+    with transaction.atomic():
+        waiting = Authorization.objects.filter(pk=authorization.pk, status=Authorization.Status.PENDING)
+        if waiting.update(insisted_at=now) != 1:
+            raise NotPossible(_("This name is no longer waiting."))
+        AcmeOrder.objects.open().needing(authorization).wake(now)
+        record(
+            Action.LOOKED_AGAIN, authorization, now=now, by=by, plan_id=authorization.plan_id, insisted=authorization.text
+        )
+    ring()
+
+
+def change_method(issuance: Issuance, name: str, method: str, *, by: User, now: datetime) -> None:
+    """Show control of `name` ("*.shop.example") another way. Nothing proven is lost. Raises NotPossible."""
+    if issuance.state != Issuance.State.WANTED:
+        raise NotPossible(_("This request has ended."))
+    if name.startswith("*.") and method == "http-01":
+        raise NotPossible(_("A wildcard can only be shown by DNS."))
+    with transaction.atomic():
+        names = [n | {"method": method} if _text(n) == name else n for n in issuance.names]
+        Issuance.objects.filter(pk=issuance.pk).update(names=names)
+        Activation.objects.get(plan_id=issuance.plan_id).names.filter(
+            ascii=name.removeprefix("*."), wildcard=name.startswith("*.")
+        ).update(method=method)
+        pending = Authorization.objects.filter(
+            acme_orders__in=AcmeOrder.objects.open().filter(issuance=issuance),
+            identifier=name.removeprefix("*."),
+            wildcard=name.startswith("*."),
+            status=Authorization.Status.PENDING,
+        )
+        # A challenge that was answered cannot be taken back (RFC 8555 §7.5.1): the CA is looking already.
+        pending.exclude(challenges__answered_at__isnull=False).update(
+            method=method, shown_at=None, insisted_at=None, finding={}, due_at=now
+        )
+    issuance.refresh_from_db()
+    ring()
+
+
+def _text(name: dict[str, object]) -> str:
+    return f"*.{name['ascii']}" if name["wildcard"] else str(name["ascii"])
