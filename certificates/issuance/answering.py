@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -16,6 +18,7 @@ from validation.models import Authorization, Challenge
 
 # After so many unchanged answers the authorizations themselves are asked: some CAs leave the order pending.
 POLLS_BEFORE_DOUBT = 8
+STILL_THERE = timedelta(minutes=30)
 
 
 def answer_or_wait(walk: Walk) -> Done | None:
@@ -29,6 +32,11 @@ def answer_or_wait(walk: Walk) -> Done | None:
     for row in pending:
         if row.challenge() is None:
             return method_not_offered(walk, row)
+    for row in pending:
+        if row.insisted_at is None and row.shown_at is not None and now - row.shown_at > STILL_THERE:
+            # The other names took long: make sure this one was not tidied away meanwhile.
+            row.look_again(now)
+            row.shown_at = None
     if not all(row.shown_at or row.insisted_at for row in pending):
         return wait_for_customer(walk)
     return answer_all(walk, pending)

@@ -123,7 +123,8 @@ def store(walk: Walk, chain: Chain) -> Certificate:
             issued_at=now,
         )
         Issuance.objects.filter(pk=issuance.pk).update(state=Issuance.State.ISSUED, ended_at=now, problem=None)
-        Plan.objects.filter(pk=plan.pk, state=Plan.State.OPEN).update(state=Plan.State.ACTIVE)
+        if plan.state == Plan.State.OPEN:
+            plan.activate()
         record(
             Action.CERTIFICATE_ISSUED,
             certificate,

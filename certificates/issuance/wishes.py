@@ -161,8 +161,7 @@ def look_again(issuance: Issuance, *, by: User, now: datetime, reason: str = "")
 def insist(authorization: Authorization, *, by: User, now: datetime) -> None:
     """Ask the CA to look although we do not see the record. Raises NotPossible when it is not waiting."""
     with transaction.atomic():
-        waiting = Authorization.objects.filter(pk=authorization.pk, status=Authorization.Status.PENDING)
-        if waiting.update(insisted_at=now) != 1:
+        if not authorization.insist(now):
             raise NotPossible(_("This name is no longer waiting."))
         AcmeOrder.objects.open().needing(authorization).wake(now)
         record(
@@ -190,9 +189,9 @@ def change_method(issuance: Issuance, name: str, method: str, *, by: User, now: 
             status=Authorization.Status.PENDING,
         )
         # A challenge that was answered cannot be taken back (RFC 8555 §7.5.1): the CA is looking already.
-        pending.exclude(challenges__answered_at__isnull=False).update(
-            method=method, shown_at=None, insisted_at=None, finding={}, due_at=now
-        )
+        for authorization in pending.exclude(challenges__answered_at__isnull=False):
+            authorization.choose(method, now)
+        AcmeOrder.objects.open().filter(issuance=issuance).wake(now)
     issuance.refresh_from_db()
     ring()
 
