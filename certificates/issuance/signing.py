@@ -14,7 +14,6 @@ from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_order
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, Certificate, Issuance
-from orders.models import Plan
 from validation import ledger
 from validation.models import Authorization
 
@@ -123,8 +122,7 @@ def store(walk: Walk, chain: Chain) -> Certificate:
             issued_at=now,
         )
         Issuance.objects.filter(pk=issuance.pk).update(state=Issuance.State.ISSUED, ended_at=now, problem=None)
-        if plan.state == Plan.State.OPEN:
-            plan.activate()
+        plan.activate()
         record(
             Action.CERTIFICATE_ISSUED,
             certificate,
