@@ -38,6 +38,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def with_lines(self) -> Self:
         return self.prefetch_related("items__product", "items__names")
 
+    def ownerless_drafts(self, before: datetime) -> Self:
+        """Return baskets that nobody signed in for, begun before this moment."""
+        return self.filter(owner__isnull=True, state=Order.State.DRAFT, created_at__lt=before)
+
 
 class Order(models.Model):
     """A draft may have no owner yet: it then belongs to the browser session that holds its id."""
@@ -57,9 +61,10 @@ class Order(models.Model):
         # The gateway may still report money for an order that was given up in another window.
         "cancelled": {"paid"},
         "paid": {"refunded", "partially_refunded", "disputed"},
-        "partially_refunded": {"refunded", "partially_refunded", "disputed"},
+        "partially_refunded": {"refunded", "partially_refunded", "disputed", "paid"},
         "disputed": {"paid", "refunded", "partially_refunded"},
-        "refunded": set(),
+        # A bank may send a refund back weeks later.
+        "refunded": {"paid", "partially_refunded", "disputed"},
     }
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

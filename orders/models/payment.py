@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
+from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from leases import Leased, LeasedQuerySet, due_index
@@ -10,7 +13,17 @@ from orders.models.order import Order
 
 
 class PaymentQuerySet(LeasedQuerySet["Payment"]):
-    pass
+    def live(self) -> Self:
+        """Return attempts that may still bring money; an order has at most one."""
+        return self.filter(state__in=Payment.LIVE)
+
+    def unsettled(self) -> Self:
+        """Return attempts that money may still turn into paid: an expired or failed one can be overtaken by the truth."""
+        return self.exclude(state__in=[Payment.State.PAID, Payment.State.MISMATCH])
+
+    def received(self) -> Self:
+        """Return attempts whose money is with the gateway, as asked for or not."""
+        return self.filter(state__in=[Payment.State.PAID, Payment.State.MISMATCH])
 
 
 class Payment(Leased):
@@ -28,6 +41,8 @@ class Payment(Leased):
         EXPIRED = "expired", _("Expired")
         MISMATCH = "mismatch", _("Mismatch")  # operator: money that is not what we asked for
 
+    LIVE = (State.CREATED, State.OPEN, State.PROCESSING)
+
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments")
     attempt = models.PositiveSmallIntegerField(_("attempt"))
     gateway = models.CharField(_("gateway"), max_length=20)
@@ -40,6 +55,9 @@ class Payment(Leased):
     currency = models.CharField(_("currency"), max_length=3)
     created_at = models.DateTimeField(_("created"))
     expires_at = models.DateTimeField(_("page expires"))
+    received_amount = models.PositiveIntegerField(
+        _("received"), default=0, help_text=_("Minor units of the payment's currency, as the gateway said.")
+    )
     settled_at = models.DateTimeField(_("settled"), null=True)
     problem = models.CharField(_("problem"), max_length=300, blank=True)
 
@@ -49,11 +67,30 @@ class Payment(Leased):
         verbose_name = _("payment")
         verbose_name_plural = _("payments")
         ordering = ["-created_at"]
-        constraints = [models.UniqueConstraint(fields=["order", "attempt"], name="payment_attempt_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["order", "attempt"], name="payment_attempt_once"),
+            # Two tabs and a double click end at one payment page.
+            models.UniqueConstraint(
+                fields=["order"],
+                condition=Q(state__in=["created", "open", "processing"]),
+                name="payment_one_live_per_order",
+            ),
+        ]
         indexes = [due_index("payment_due")]
 
     def __str__(self) -> str:
         return f"{self.order.number} #{self.attempt}"
+
+    @property
+    def live(self) -> bool:
+        return self.state in self.LIVE
+
+    def refundable(self) -> int:
+        """Return how much may still be given back, in minor units: received, less what was refunded or is on its way."""
+        if self.state not in {self.State.PAID, self.State.MISMATCH}:
+            return 0
+        asked = self.refunds.exclude(state=Refund.State.FAILED).aggregate(all=Sum("amount"))["all"] or 0
+        return max(0, self.received_amount - asked)
 
 
 class Refund(Leased):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from orders.models.order import OrderItem
@@ -20,6 +21,16 @@ class PlanQuerySet(models.QuerySet["Plan"]):
     def of(self, user: User) -> Self:
         """Return the plans that exist for this person; a stranger's plan does not."""
         return self.filter(owner=user)
+
+    def suspend(self) -> int:
+        """Suspend every open or active plan of this set; return how many. Each remembers what it goes back to."""
+        return self.filter(state__in=[Plan.State.OPEN, Plan.State.ACTIVE]).update(
+            suspended_from=F("state"), state=Plan.State.SUSPENDED
+        )
+
+    def resume(self) -> int:
+        """Give every suspended plan of this set its former state back; return how many."""
+        return self.filter(state=Plan.State.SUSPENDED).update(state=F("suspended_from"), suspended_from="")
 
 
 class Plan(models.Model):
@@ -38,6 +49,7 @@ class Plan(models.Model):
     )
     product = models.ForeignKey(Product, on_delete=models.PROTECT, related_name="+", verbose_name=_("product"))
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
+    suspended_from = models.CharField(max_length=10, blank=True, default="", editable=False)
     single_names = models.PositiveSmallIntegerField(_("single names"))
     wildcard_names = models.PositiveSmallIntegerField(_("wildcard names"))
     years = models.PositiveSmallIntegerField(_("years"))
@@ -54,3 +66,22 @@ class Plan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product} {self.item.order.number}"
+
+    def activate(self) -> bool:
+        """Note the first issued certificate: open becomes active. False when that was so already, or the plan ended."""
+        moved = Plan.objects.filter(pk=self.pk, state=Plan.State.OPEN).update(state=Plan.State.ACTIVE)
+        if moved == 1:
+            self.state = Plan.State.ACTIVE
+            return True
+        # A certificate may still arrive while the money is disputed: the plan then goes back to active, not to open.
+        Plan.objects.filter(pk=self.pk, state=Plan.State.SUSPENDED, suspended_from=Plan.State.OPEN).update(
+            suspended_from=Plan.State.ACTIVE
+        )
+        return False
+
+    def end(self) -> bool:
+        """End the plan for ever; False when it had ended before."""
+        moved = Plan.objects.filter(pk=self.pk).exclude(state=Plan.State.ENDED).update(state=Plan.State.ENDED)
+        if moved == 1:
+            self.state = Plan.State.ENDED
+        return moved == 1
