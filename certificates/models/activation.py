@@ -10,7 +10,10 @@ from validation.models.authorization import Method
 
 
 class Activation(models.Model):
-    """Each step saves itself; `*_done_at` is when a step was last completed."""
+    """Each step saves itself; `*_done_at` is when a step was last completed.
+
+    `drafts` keeps, per step, what was typed but not accepted yet: {"csr": {field: text}}. Never a private key.
+    """
 
     class CsrSource(models.TextChoices):
         GENERATED = "generated", _("No, make it for me")
@@ -40,6 +43,7 @@ class Activation(models.Model):
 
     methods_done_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    drafts = models.JSONField(default=dict, editable=False)
 
     class Meta:
         verbose_name = _("activation")
