@@ -10,8 +10,9 @@ from typing import Any
 
 import josepy
 from acme import jws, messages
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from certificates.connectors.problems import LOCAL_PREFIX, OperatorMustAct, Problem, ProtocolViolation, clean
 
@@ -46,28 +47,26 @@ def usable_token(value: object) -> str | None:
     return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
 
 
+def _jwk_of(key: object) -> tuple[josepy.JWK, josepy.JWASignature]:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return josepy.JWKRSA(key=key), josepy.RS256
+    if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVE_ALGORITHMS:
+        return josepy.JWKEC(key=key), _CURVE_ALGORITHMS[key.curve.name]
+    raise _misconfigured("The CA account's key must be of RSA, P-256, P-384 or P-521.")
+
+
 class AccountKey:
     """The private key of an account at a CA."""
 
     def __init__(self, pem: bytes) -> None:
         """Raises `OperatorMustAct`, without quoting the key, unless `pem` is an unencrypted RSA or EC key."""
         try:
-            self._jwk = josepy.JWK.load(pem)
-        except (ValueError, TypeError, josepy.Error):
+            key = serialization.load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
             raise _misconfigured("The CA account's key cannot be read.") from None
-        self._algorithm = self._algorithm_of(self._jwk)
+        self._jwk, self._algorithm = _jwk_of(key)
         thumbprint = self._jwk.public_key().thumbprint(hash_function=hashes.SHA256)
         self.thumbprint: str = josepy.encode_b64jose(thumbprint)
-
-    @staticmethod
-    def _algorithm_of(jwk: josepy.JWK) -> josepy.JWASignature:
-        if isinstance(jwk, josepy.JWKRSA):
-            return josepy.RS256
-        if isinstance(jwk, josepy.JWKEC) and isinstance(jwk.key._wrapped, ec.EllipticCurvePrivateKey):
-            algorithm = _CURVE_ALGORITHMS.get(jwk.key.curve.name)
-            if algorithm is not None:
-                return algorithm
-        raise _misconfigured("The CA account's key must be a private key: RSA, P-256, P-384 or P-521.")
 
     def sign(self, payload: bytes, *, url: str, nonce: str, account_url: str | None) -> bytes:
         """A flattened JWS over `payload` (b"" for POST-as-GET), by `kid` or, without an account URL, by `jwk`."""

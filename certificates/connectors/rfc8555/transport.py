@@ -81,7 +81,7 @@ class Transport:
         if roots_pem:
             try:
                 context.load_verify_locations(cadata=roots_pem)
-            except (ssl.SSLError, ValueError, UnicodeEncodeError) as error:
+            except (ssl.SSLError, ValueError, TypeError) as error:
                 raise OperatorMustAct(
                     Problem(
                         LOCAL_PREFIX + "configuration",
@@ -135,7 +135,9 @@ class Transport:
             allow_redirects=False,
             stream=True,
         ) as response:
-            content = b"" if method == "HEAD" else _read_capped(response)
+            content = _read_capped(response)
+            if method != "HEAD":
+                _require_whole(response, len(content))
             return Answer(response.status_code, response.headers, content, url)
 
 
@@ -154,10 +156,13 @@ def _read_capped(response: requests.Response) -> bytes:
                 Problem(LOCAL_PREFIX + "unusableAnswer", f"The CA's answer {fault}.", response.status_code),
                 may_have_acted=True,
             )
+    return b"".join(parts)
+
+
+def _require_whole(response: requests.Response, size: int) -> None:
     expected = response.headers.get("Content-Length", "")
     if expected.isdecimal() and size < int(expected):
         raise requests.ConnectionError("the connection ended in the middle of the answer")
-    return b"".join(parts)
 
 
 def _no_answer(error: Exception) -> TryAgain:
