@@ -16,10 +16,9 @@ def connect(account: CaAccount) -> Connector:
 
     Raises OperatorMustAct for an unusable key or trust anchor, CannotUnseal without the right key-encryption key.
     """
-    ensure_key(account)
-    assert account.sealed_key is not None
+    sealed_key = ensure_key(account)
     hmac = open_for_account(account, "eab hmac", account.sealed_eab_hmac).decode() if account.sealed_eab_hmac else None
-    der = open_for_account(account, "account key", account.sealed_key)
+    der = open_for_account(account, "account key", sealed_key)
     endpoint = CaEndpoint(
         directory_url=account.directory_url,
         account_key_pem=keys.to_pem(keys.load_own(der)),
@@ -32,13 +31,17 @@ def connect(account: CaAccount) -> Connector:
     return CONNECTORS[account.connector](endpoint)
 
 
-def ensure_key(account: CaAccount) -> None:
-    """Make the account key before the CA is asked for an account: the same key finds the same account again."""
+def ensure_key(account: CaAccount) -> bytes:
+    """Return the sealed account key, made and committed before the CA is asked for an account.
+
+    The same key finds the same account again, whatever died in between (RFC 8555 §7.3.1).
+    """
     if account.sealed_key is not None:
-        return
+        return bytes(account.sealed_key)
     sealed = seal_for_account(account, "account key", keys.to_der(keys.generate("ec-p256")))
     CaAccount.objects.filter(pk=account.pk, sealed_key__isnull=True).update(sealed_key=sealed)
     account.refresh_from_db(fields=["sealed_key"])
+    return bytes(account.sealed_key or b"")
 
 
 def register(account: CaAccount, connector: Connector, now: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Tells Django about this room."""
+"""Tells Django about the hall, which introduces the rooms to each other."""
 
 from __future__ import annotations
 
@@ -7,3 +7,6 @@ from django.apps import AppConfig
 
 class PortalConfig(AppConfig):
     name = "portal"
+
+    def ready(self) -> None:
+        from portal import checks  # noqa: F401 - registers the start-up checks

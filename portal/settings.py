@@ -135,6 +135,7 @@ CELERY_WORKER_POOL = env_choice(
 )
 CELERY_WORKER_CONCURRENCY = env_int("CELERY_WORKER_CONCURRENCY", 4)
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 1 if SANDBOX else 5)
+SWEEPER_THREADS = env_int("SWEEPER_THREADS", 2)
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "portal.tasks.sweep", "schedule": 5.0, "options": {"expires": 5}},
     "daily": {"task": "portal.tasks.daily", "schedule": 3600.0, "options": {"expires": 3600}},

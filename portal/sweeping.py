@@ -12,17 +12,35 @@ from django.utils import timezone
 
 from accounts.mail import deliver
 from accounts.models import Letter
+from certificates.issuance import advance
+from certificates.models import AcmeOrder
 from leases import LeaseLost
+from orders.queues import QUEUES as SHOP_QUEUES
+from validation import probing
+from validation.models import Authorization
 
 log = logging.getLogger(__name__)
 
-QUEUES: dict[str, tuple[Any, Callable[[Any, datetime], None]]] = {
+Work = Callable[[Any, datetime], Any]
+
+
+def look(authorization: Authorization, now: datetime) -> None:
+    """Look at the customer's side; what is in place wakes the orders that wait for it."""
+    finding = probing.look(authorization, now)
+    if finding.in_place:
+        AcmeOrder.objects.needing(authorization).wake(timezone.now())
+
+
+QUEUES: dict[str, tuple[Any, Work]] = {
+    **SHOP_QUEUES,
+    "acme_orders": (AcmeOrder.objects, advance),
+    "authorizations": (Authorization.objects, look),
     "letters": (Letter.objects, deliver),
 }
 
 
-def sweep(limit: int = 200) -> int:
-    """Work until nothing is due or `limit` steps are done; return how many steps were taken."""
+def sweep(limit: int = 500) -> int:
+    """Work until nothing is due or `limit` rows were worked; return how many."""
     close_old_connections()
     done = 0
     busy = True
@@ -53,9 +71,20 @@ def work_one(name: str) -> bool:
     return True
 
 
+def next_due() -> datetime | None:
+    """Return when the next row falls due, None when nothing waits: so a sweeper need not guess."""
+    times = [
+        rows.filter(due_at__isnull=False, lease_until__isnull=True).order_by("due_at").values_list("due_at", flat=True).first()
+        for rows, _work in QUEUES.values()
+    ]
+    return min((moment for moment in times if moment is not None), default=None)
+
+
 def tidy(now: datetime) -> None:
-    """Seal what memory has gained."""
+    """Seal what memory has gained, forget what nobody came back for."""
     from audit.chain import seal
+    from orders.drafts import forget_stale
 
     while seal(now):
         pass
+    forget_stale(now)

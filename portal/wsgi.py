@@ -9,3 +9,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 application = get_wsgi_application()
+
+from portal.checks import refuse_unsafe_start  # noqa: E402 - settings must be ready first
+
+refuse_unsafe_start()

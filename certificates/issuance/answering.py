@@ -60,7 +60,8 @@ def answer_all(walk: Walk, pending: list[Authorization]) -> Done | None:
     """Answer every challenge once; which were answered is committed one by one, before each call."""
     for row in pending:
         challenge = row.challenge()
-        assert challenge is not None
+        if challenge is None:
+            return method_not_offered(walk, row)
         if challenge.answered_at is not None or row.insisted_at is not None or _is_old(walk, row):
             # It may have been answered before a crash, or have ended meanwhile: a second answer is refused.
             facts = walk.ca.authorization(row.url)

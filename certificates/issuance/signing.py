@@ -21,7 +21,6 @@ from validation.models import Authorization
 def finalize(walk: Walk) -> Done | None:
     """Send the CSR, once: the intent is committed first, and whoever re-enters asks for the order before it sends again."""
     order, issuance = walk.order, walk.issuance
-    assert issuance.csr is not None
     if order.finalizing_at is not None:
         sync_order(order, walk.ca.order(order.url or ""))
         if order.status != AcmeOrder.Status.READY:
@@ -34,7 +33,7 @@ def finalize(walk: Walk) -> Done | None:
         walk.note(Action.CA_FINALIZED)
     walk.hold()
     try:
-        facts = walk.ca.finalize(order.finalize_url, bytes(issuance.csr))
+        facts = walk.ca.finalize(order.finalize_url, walk.csr)
     except OrderNotReady:
         facts = walk.ca.order(order.url or "")
     sync_order(order, facts)
@@ -84,14 +83,13 @@ def poll(walk: Walk) -> Done | None:
 def download(walk: Walk) -> Done | None:
     """Fetch the chain and store it, checked against our CSR and our names, in one transaction with everything it ends."""
     order, issuance = walk.order, walk.issuance
-    assert issuance.csr is not None
     if not order.certificate_url:
         sync_order(order, walk.ca.order(order.url or ""))
         if not order.certificate_url:
             return Done(walk.now + waits.poll(order.tries), tries=order.tries + 1)
     chain = read_chain(walk.ca.certificate(order.certificate_url).pem)
     try:
-        check(chain, csr_der=bytes(issuance.csr), names=walk.names, now=walk.now)
+        check(chain, csr_der=walk.csr, names=walk.names, now=walk.now)
     except UnacceptableChain as exc:
         problem = ours(exc.slug, str(exc), walk.now)
         walk.note(Action.CA_PROBLEM, problem=problem)

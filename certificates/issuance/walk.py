@@ -38,8 +38,15 @@ class Walk:
 
     @property
     def ca(self) -> Connector:
-        assert self.connector is not None
+        if self.connector is None:
+            raise RuntimeError("the engine connects before it takes a step that needs the CA")
         return self.connector
+
+    @property
+    def csr(self) -> bytes:
+        if self.issuance.csr is None:
+            raise RuntimeError("the engine makes the CSR before it takes a step that needs it")
+        return bytes(self.issuance.csr)
 
     @property
     def issuance(self) -> Issuance:

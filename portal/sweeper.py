@@ -1,0 +1,61 @@
+"""Every worker sweeps by itself when idle, so that a lost message costs one sweep and nothing else."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from celery import bootsteps
+from django.conf import settings
+from django.utils import timezone
+
+log = logging.getLogger(__name__)
+
+SHORTEST_REST = 0.02
+
+
+class Sweeper(bootsteps.StartStopStep):
+    """Threads in the worker's main process that sweep, then rest until the next row falls due or SWEEP_SECONDS pass."""
+
+    requires = {"celery.worker.components:Pool"}
+
+    def __init__(self, parent: Any, **kwargs: Any) -> None:
+        super().__init__(parent, **kwargs)
+        self.stopping = threading.Event()
+        self.threads: list[threading.Thread] = []
+
+    def start(self, parent: Any) -> None:
+        from portal.checks import refuse_unsafe_start
+
+        refuse_unsafe_start()
+        for number in range(settings.SWEEPER_THREADS):
+            thread = threading.Thread(target=self.run, name=f"sweeper-{number}", daemon=True)
+            thread.start()
+            self.threads.append(thread)
+
+    def stop(self, parent: Any) -> None:
+        self.stopping.set()
+        for thread in self.threads:
+            thread.join(timeout=20)
+
+    def run(self) -> None:
+        from portal import sweeping
+
+        while not self.stopping.is_set():
+            try:
+                sweeping.sweep()
+                rest = self.rest_seconds()
+            except Exception:
+                log.exception("the sweep failed")
+                rest = float(settings.SWEEP_SECONDS)
+            self.stopping.wait(rest)
+
+    def rest_seconds(self) -> float:
+        from portal import sweeping
+
+        due = sweeping.next_due()
+        longest = float(settings.SWEEP_SECONDS)
+        if due is None:
+            return longest
+        return min(longest, max(SHORTEST_REST, (due - timezone.now()).total_seconds()))
