@@ -221,6 +221,8 @@ CHECKOUT_ORIGINS = env_list(
 ACME_DIRECTORY_URL = env_str("ACME_DIRECTORY_URL", "https://127.0.0.1:14000/dir" if SANDBOX else "")
 ACME_CA_BUNDLE = env_str("ACME_CA_BUNDLE", str(VAR_DIR / "sandbox/pebble/ca.pem") if SANDBOX else "")
 VALIDATION_NAMESERVERS = env_list("VALIDATION_NAMESERVERS", "127.0.0.1:8053" if SANDBOX else "")
+# Recursive resolvers that only tell which servers hold a zone; empty: the system's own.
+VALIDATION_RESOLVERS = env_list("VALIDATION_RESOLVERS")
 VALIDATION_ALLOWED_NETWORKS = env_list("VALIDATION_ALLOWED_NETWORKS", "127.0.0.0/8" if SANDBOX else "")
 VALIDATION_HTTP_PORT = env_int("VALIDATION_HTTP_PORT", 5002 if SANDBOX else 80)
 VALIDATION_RESERVED_NAMES = env_bool("VALIDATION_RESERVED_NAMES", SANDBOX)
