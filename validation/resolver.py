@@ -1,0 +1,357 @@
+"""Asks DNS the way a CA does: the zone's own servers, directly, without a cache in between.
+
+Where VALIDATION_NAMESERVERS is set (split horizon, sandbox) those servers are asked instead of walking there.
+Everything that comes back is untrusted.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.name
+import dns.query
+import dns.rcode
+import dns.rdatatype
+import dns.resolver
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from validation.addresses import IPNetwork, may_connect, networks
+from validation.answers import ANSWERED, Addresses, Answer, Delegation, Server, ServerAnswer
+from validation.deadline import Deadline
+from validation.untrusted import clean
+
+MAX_CHAIN = 8
+MAX_SERVERS = 4
+MAX_ADDRESSES = 8
+SECONDS_PER_SERVER = 2.0
+SECONDS_OVER_UDP = 1.0  # then the same server over TCP: a lost packet or a filtered UDP port is no finding
+SECONDS = 8.0
+EDNS_PAYLOAD = 1232
+# A server that cannot read EDNS says one of these and is asked again in plain DNS (RFC 6891 §7).
+_WITHOUT_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
+
+
+class Resolver:
+    """One look's worth of questions, with one budget of seconds and one memory of delegations. Not for keeping."""
+
+    def __init__(
+        self,
+        *,
+        nameservers: Sequence[Server] = (),
+        recursives: Sequence[Server] = (),
+        allowed: Sequence[IPNetwork] = (),
+        port: int = 53,
+        deadline: Deadline | None = None,
+    ) -> None:
+        """`nameservers` are asked instead of walking; `recursives` only tell which servers hold a zone.
+
+        `allowed` are networks where an authoritative server may live although they are not public; `port` is where
+        authoritative servers listen.
+        """
+        self._nameservers = tuple(nameservers)[:MAX_SERVERS]
+        self._recursives = tuple(recursives)[:MAX_SERVERS]
+        self._allowed = tuple(allowed)
+        self._port = port
+        self._deadline = deadline or Deadline(SECONDS)
+        self._known: dict[dns.name.Name, Delegation] = {}
+
+    @classmethod
+    def configured(cls, deadline: Deadline | None = None) -> Resolver:
+        """The resolver of this installation's settings. Raises ImproperlyConfigured."""
+        nameservers = servers(settings.VALIDATION_NAMESERVERS)
+        if not nameservers and settings.SANDBOX:
+            raise ImproperlyConfigured("the sandbox needs VALIDATION_NAMESERVERS: it never asks the real DNS")
+        return cls(
+            nameservers=nameservers,
+            recursives=() if nameservers else servers(settings.VALIDATION_RESOLVERS) or _system_resolvers(),
+            allowed=networks(settings.VALIDATION_ALLOWED_NETWORKS),
+            deadline=deadline,
+        )
+
+    def txt(self, name: str) -> Answer:
+        """What every authoritative server says; values are each record's strings joined."""
+        return self._lookup(name, "TXT", everywhere=True)
+
+    def caa(self, name: str) -> Answer:
+        """The CAA records at exactly this name (and through its aliases); climbing is the caller's."""
+        return self._lookup(name, "CAA")
+
+    def mx(self, name: str) -> Answer:
+        return self._lookup(name, "MX")
+
+    def addresses(self, name: str) -> Addresses:
+        """A and AAAA, at most MAX_ADDRESSES of each, as told: whether they may be connected to is the fetcher's."""
+        a, aaaa = self._lookup(name, "A"), self._lookup(name, "AAAA")
+        told = a if a.values or not aaaa.values else aaaa
+        if not a.values and not aaaa.values:
+            told = a if not a.answered else aaaa
+        return Addresses(
+            name=told.name,
+            v4=a.values[:MAX_ADDRESSES],
+            v6=aaaa.values[:MAX_ADDRESSES],
+            rcode=told.rcode,
+            chain=told.chain,
+            loop=a.loop or aaaa.loop,
+            bogus=a.bogus or aaaa.bogus,
+        )
+
+    def authoritative(self, name: str) -> Delegation:
+        """The servers of the closest enclosing zone, at most MAX_SERVERS addresses."""
+        try:
+            return self._delegation(_name(name))
+        except dns.exception.DNSException:
+            return Delegation(zone=clean(name), servers=(), rcode="MALFORMED")
+
+    # --- following a name ---------------------------------------------------------------------------
+
+    def _lookup(self, text: str, rdtype: str, *, everywhere: bool = False) -> Answer:
+        try:
+            name = _name(text)
+        except dns.exception.DNSException:
+            return Answer(name=clean(text), rdtype=rdtype, zone="", failure="MALFORMED")
+        seen, bogus = [name], False
+        lacking: list[str] = []
+        while True:
+            delegation = self._delegation(name)
+            bogus = bogus or delegation.bogus
+            replies = self._ask_servers(delegation, name, rdtype, everywhere=everywhere)
+            chain = tuple(_text(link) for link in seen[1:])
+            answer = Answer(
+                name=_text(name), rdtype=rdtype, zone=delegation.zone, servers=replies, chain=chain,
+                lacking=tuple(lacking), bogus=bogus, failure="" if delegation.servers else delegation.rcode,
+            )  # fmt: skip
+            target = _alias(replies)
+            if target is None:
+                return answer
+            lacking += [str(reply.server) for reply in replies if reply.answered and not reply.target]
+            if target in seen or len(seen) > MAX_CHAIN:
+                return Answer(
+                    name=_text(name), rdtype=rdtype, zone=delegation.zone, servers=replies,
+                    chain=(*chain, _text(target)), bogus=bogus, loop=True,
+                )  # fmt: skip
+            seen.append(target)
+            name = target
+
+    def _ask_servers(
+        self, delegation: Delegation, name: dns.name.Name, rdtype: str, *, everywhere: bool
+    ) -> tuple[ServerAnswer, ...]:
+        if not delegation.servers:
+            return ()
+        if everywhere and len(delegation.servers) > 1:
+            with ThreadPoolExecutor(max_workers=len(delegation.servers)) as pool:
+                return tuple(pool.map(lambda server: self._ask_one(server, name, rdtype), delegation.servers))
+        replies: list[ServerAnswer] = []
+        for server in delegation.servers:
+            replies.append(self._ask_one(server, name, rdtype))
+            if replies[-1].answered and not everywhere:
+                break
+        return tuple(replies)
+
+    def _ask_one(self, server: Server, name: dns.name.Name, rdtype: str) -> ServerAnswer:
+        message, problem = self._exchange(server, name, rdtype)
+        if message is None:
+            return ServerAnswer(server=server, rcode=problem)
+        return _read(server, message, name, rdtype, walking=not self._nameservers)
+
+    # --- finding who answers ------------------------------------------------------------------------
+
+    def _delegation(self, name: dns.name.Name) -> Delegation:
+        if self._nameservers:
+            return Delegation(zone="", servers=self._nameservers)
+        found = self._known.get(name)
+        if found is None:
+            found = self._walk(name)
+            # The names passed on the way up have the same servers: a CAA climb asks for each of them next.
+            passed = name
+            while passed != dns.name.root and _text(passed) != found.zone:
+                self._known[passed] = found
+                passed = passed.parent()
+            self._known[passed] = found
+        return found
+
+    def _walk(self, name: dns.name.Name) -> Delegation:
+        """Climb from the name until a recursive resolver knows NS records."""
+        bogus = False
+        for depth in range(len(name.labels) - 1):
+            candidate = dns.name.Name(name.labels[depth:])
+            message, problem, failed = self._recurse(candidate, "NS")
+            bogus = bogus or failed
+            if message is None:
+                return Delegation(zone=_text(candidate), servers=(), rcode=problem, bogus=bogus)
+            hosts = [rdata.target for rdata in _rdatas(message, candidate, "NS")]
+            if hosts:
+                found = self._server_addresses(hosts)
+                return Delegation(_text(candidate), found, "NOERROR" if found else "UNREACHABLE", bogus)
+        return Delegation(zone="", servers=(), rcode="NXDOMAIN", bogus=bogus)
+
+    def _recurse(self, name: dns.name.Name, rdtype: str) -> tuple[dns.message.Message | None, str, bool]:
+        """The first usable reply of a recursive resolver, why there is none, and whether DNSSEC is to blame."""
+        problem = "TIMEOUT"
+        for server in self._recursives:
+            message, problem = self._exchange(server, name, rdtype)
+            if message is None:
+                continue
+            problem = dns.rcode.to_text(message.rcode())
+            if problem in ANSWERED:
+                return message, "", False
+            if problem == "SERVFAIL":
+                # Asked not to check, a validating resolver answers for a bogus zone: that tells the two apart.
+                unchecked, _ = self._exchange(server, name, rdtype, flags=dns.flags.RD | dns.flags.CD)
+                if unchecked is not None and dns.rcode.to_text(unchecked.rcode()) in ANSWERED:
+                    return unchecked, "", True
+        return None, problem, False
+
+    def _server_addresses(self, hosts: Iterable[dns.name.Name]) -> tuple[Server, ...]:
+        """At least one address of each host before a second of any; private ones are left out (an NS record is a
+        stranger's word and must not point us into our own network)."""
+        first: list[Server] = []
+        more: list[Server] = []
+        for host in sorted(hosts)[: MAX_SERVERS * 2]:
+            found = []
+            for rdtype in ("A", "AAAA"):
+                message, _, _ = self._recurse(host, rdtype)
+                if message is not None:
+                    found += [str(rdata.address) for rdata in _final_rdatas(message, rdtype)]
+            usable = [address for address in found if may_connect(address, self._allowed)]
+            kept = [Server(address, self._port, _text(host)) for address in usable]
+            first += kept[:1]
+            more += kept[1:]
+            if len(first) >= MAX_SERVERS:
+                break
+        return tuple((first + more)[:MAX_SERVERS])
+
+    # --- one exchange -------------------------------------------------------------------------------
+
+    def _exchange(
+        self, server: Server, name: dns.name.Name, rdtype: str, *, flags: int = dns.flags.RD
+    ) -> tuple[dns.message.Message | None, str]:
+        """Ask over UDP, over TCP where that is cut or silent; the reply, or a word for why there is none."""
+        budget = Deadline(self._deadline.at_most(SECONDS_PER_SERVER))
+        try:
+            reply = _converse(server, name, rdtype, flags, budget, edns=True)
+            if reply.rcode() in _WITHOUT_EDNS:
+                reply = _converse(server, name, rdtype, flags, budget, edns=False)
+        except dns.exception.Timeout:
+            return None, "TIMEOUT"
+        except OSError:
+            return None, "UNREACHABLE"
+        except (dns.exception.DNSException, EOFError, ValueError):
+            return None, "MALFORMED"
+        return reply, ""
+
+
+def _converse(
+    server: Server, name: dns.name.Name, rdtype: str, flags: int, budget: Deadline, *, edns: bool
+) -> dns.message.Message:
+    """Raises dns.exception.DNSException and OSError."""
+    query = dns.message.make_query(
+        name, rdtype, use_edns=0 if edns else False, payload=EDNS_PAYLOAD if edns else None, flags=flags
+    )
+    if budget.passed:
+        raise dns.exception.Timeout
+    try:
+        return dns.query.udp(
+            query, server.address, port=server.port, timeout=budget.at_most(SECONDS_OVER_UDP),
+            ignore_unexpected=True, ignore_errors=True, raise_on_truncation=True,
+        )  # fmt: skip
+    except (dns.message.Truncated, dns.exception.Timeout):
+        if budget.passed:
+            raise dns.exception.Timeout from None
+    return dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
+
+
+def _read(
+    server: Server, message: dns.message.Message, name: dns.name.Name, rdtype: str, *, walking: bool
+) -> ServerAnswer:
+    rcode = dns.rcode.to_text(message.rcode())
+    if rcode not in ANSWERED:
+        return ServerAnswer(server=server, rcode=rcode)
+    records = _rdatas(message, name, rdtype)
+    aliases = _rdatas(message, name, "CNAME")
+    if walking and not message.flags & dns.flags.AA and not records and not aliases:
+        return ServerAnswer(server=server, rcode="LAME")
+    if records:
+        return ServerAnswer(server=server, rcode="NOERROR", rdatas=records, ttl=_ttl(message, name, rdtype))
+    if aliases:
+        return ServerAnswer(server=server, rcode="NOERROR", target=_text(aliases[0].target))
+    owner, negative_ttl = _negative(message)
+    return ServerAnswer(server=server, rcode=rcode, soa=owner, negative_ttl=negative_ttl)
+
+
+def _rdatas(message: dns.message.Message, name: dns.name.Name, rdtype: str) -> tuple[Any, ...]:
+    wanted = dns.rdatatype.from_text(rdtype)
+    return tuple(
+        rdata for rrset in message.answer if rrset.rdtype == wanted and rrset.name == name for rdata in rrset
+    )
+
+
+def _final_rdatas(message: dns.message.Message, rdtype: str) -> tuple[Any, ...]:
+    wanted = dns.rdatatype.from_text(rdtype)
+    return tuple(rdata for rrset in message.answer if rrset.rdtype == wanted for rdata in rrset)
+
+
+def _ttl(message: dns.message.Message, name: dns.name.Name, rdtype: str) -> int | None:
+    wanted = dns.rdatatype.from_text(rdtype)
+    return next(
+        (rrset.ttl for rrset in message.answer if rrset.rdtype == wanted and rrset.name == name), None
+    )
+
+
+def _negative(message: dns.message.Message) -> tuple[str, int | None]:
+    """The zone that says no, and for how long that may be remembered: the lesser of TTL and MINIMUM (RFC 2308 §5)."""
+    for rrset in message.authority:
+        if rrset.rdtype == dns.rdatatype.SOA:
+            return _text(rrset.name), min(rrset.ttl, rrset[0].minimum)
+    return "", None
+
+
+def _alias(replies: Sequence[ServerAnswer]) -> dns.name.Name | None:
+    """Where to go on: an alias, unless some server has the records right here."""
+    if any(reply.rdatas for reply in replies):
+        return None
+    return next((_name(reply.target) for reply in replies if reply.target), None)
+
+
+def _name(text: str) -> dns.name.Name:
+    return dns.name.from_text(text).canonicalize()
+
+
+def _text(name: dns.name.Name) -> str:
+    return clean(name.canonicalize().to_text(omit_final_dot=True), 300)
+
+
+def servers(texts: Iterable[str]) -> tuple[Server, ...]:
+    """Read "host", "host:port" and "[v6]:port" from the settings. Raises ImproperlyConfigured."""
+    return tuple(_server(text) for text in texts)
+
+
+def _server(text: str) -> Server:
+    host, port = text, "53"
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest.removeprefix(":") or "53"
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    try:
+        number = int(port)
+        try:
+            address = str(ipaddress.ip_address(host))
+        except ValueError:
+            # A service of the same installation (docker compose): the operator's own name for it.
+            address = str(socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM)[0][4][0])
+    except (ValueError, OSError) as exc:
+        raise ImproperlyConfigured(f"not a DNS server: {text!r}") from exc
+    return Server(address, number)
+
+
+def _system_resolvers() -> tuple[Server, ...]:
+    system = dns.resolver.Resolver(configure=True)
+    return tuple(Server(str(address), system.port) for address in system.nameservers)
