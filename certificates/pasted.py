@@ -34,8 +34,7 @@ class _Block:
 @sensitive_variables()
 def request_der(pasted: str | bytes, *, max_bytes: int) -> bytes:
     """The DER of the one thing in the text that says it is a CSR; not parsed yet. Raises UnacceptableCSR."""
-    size = len(pasted.encode(errors="replace")) if isinstance(pasted, str) else len(pasted)
-    if size > max_bytes:
+    if len(pasted) > max_bytes:
         _refuse(
             "too_big",
             _(
