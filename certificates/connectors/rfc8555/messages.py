@@ -183,7 +183,7 @@ def _challenges(value: object, *, base: str) -> tuple[ChallengeFacts, ...]:
         read_challenge(item, base=base)
         for item in _list(value)
         if isinstance(item, dict)
-        and (item.get("type") in _TOKEN_TYPES or https_url(item.get("url"), base=base))
+        and (clean(item.get("type")) in _TOKEN_TYPES or https_url(item.get("url"), base=base))
     )
 
 
