@@ -13,6 +13,9 @@ class Action(models.TextChoices):
     AGREEMENT_ACCEPTED = "order:agreement_accepted", _("Agreement accepted")
     ORDER_PAID = "order:paid", _("Payment received")
     ORDER_CANCELLED = "order:cancelled", _("Order cancelled")
+    ORDER_REOPENED = "order:reopened", _("Order opened for changes")
+    REFUND_ASKED = "refund:asked", _("Refund asked for")
+    REFUND_FAILED = "refund:failed", _("Refund failed")
     ORDER_REFUNDED = "order:refunded", _("Refunded")
     ORDER_DISPUTED = "order:disputed", _("Payment disputed")
     PAYMENT_STARTED = "payment:started", _("Payment page opened")
@@ -21,6 +24,7 @@ class Action(models.TextChoices):
     PAYMENT_MISMATCH = "payment:mismatch", _("Payment does not match the order")
     PLAN_OPENED = "plan:opened", _("Plan opened")
     PLAN_SUSPENDED = "plan:suspended", _("Plan suspended")
+    PLAN_RESUMED = "plan:resumed", _("Plan resumed")
     PLAN_ENDED = "plan:ended", _("Plan ended")
     ACTIVATION_SAVED = "activation:saved", _("Set-up step saved")
     ACTIVATION_FINISHED = "activation:finished", _("Set-up finished")
@@ -49,3 +53,8 @@ class Action(models.TextChoices):
     LETTER_SENT = "letter:sent", _("Mail sent")
     LETTER_FAILED = "letter:failed", _("Mail could not be sent")
     STAFF_CHANGED = "staff:changed", _("Changed in the admin")
+
+
+def words() -> list[tuple[str, str]]:
+    """Return the vocabulary as choices. Given to the column as a function, so that a new word is not a migration."""
+    return Action.choices

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from leases import Leased, LeasedQuerySet, due_index
 
 
 class LetterQuerySet(LeasedQuerySet["Letter"]):
-    pass
+    def unsent(self) -> Self:
+        """Return the letters that a mail server has refused at least once, or that we gave up."""
+        return self.filter(sent_at__isnull=True, tries__gt=0)
 
 
 class Letter(Leased):
@@ -41,3 +46,12 @@ class Letter(Leased):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.to}"
+
+    @property
+    def fate(self) -> str:
+        """Say in two or three words what became of it."""
+        if self.sent_at is not None:
+            return _t("Sent")
+        if self.due_at is None:
+            return _t("Given up")
+        return _t("Will be tried again") if self.tries else _t("On its way")

@@ -8,7 +8,7 @@ from typing import Any, Self
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from audit.vocabulary import Action
+from audit.vocabulary import words
 
 
 class EntryIsForEver(Exception):
@@ -34,7 +34,7 @@ class Entry(models.Model):
     """`details` holds plain facts (names, states, amounts); never a key, a token that opens something, or a card."""
 
     at = models.DateTimeField(_("when"), db_index=True)
-    action = models.CharField(_("what"), max_length=40, choices=Action.choices)
+    action = models.CharField(_("what"), max_length=40, choices=words)
     actor_id = models.UUIDField(_("who (id)"), null=True, db_index=True)
     actor = models.CharField(_("who"), max_length=254, help_text=_("E-mail address at that time, or the process."))
     address = models.GenericIPAddressField(_("from"), null=True)

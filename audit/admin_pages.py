@@ -1,0 +1,135 @@
+"""How every page of the admin behaves: rows that machines write are read-only, lists stay quick, nouns link to each other."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+COUNTED = 10_000
+
+
+class CappedPaginator(Paginator):
+    """Counts no further than COUNTED rows: nobody leafs on, and counting a million takes longer than showing fifty."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = self.object_list
+        return rows.order_by()[:COUNTED].count() if isinstance(rows, QuerySet) else len(rows)
+
+
+class QuickList(admin.ModelAdmin):
+    """`uuid_search` names the UUID columns that a pasted id is compared with.
+
+    `guarded` maps a field whose link leads to a page that not everybody may open to (permission, field shown otherwise).
+    """
+
+    show_full_result_count = False
+    paginator = CappedPaginator
+    list_per_page = 50
+    uuid_search: Sequence[str] = ()
+    guarded: dict[str, tuple[str, str]] = {}
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        try:
+            wanted = uuid.UUID(search_term.strip())
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
+        by_id = Q(pk__in=[])
+        for column in self.uuid_search:
+            by_id |= Q(**{column: wanted})
+        return queryset.filter(by_id), False
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return [self._seen_by(request, name) for name in super().get_fields(request, obj)]
+
+    def _seen_by(self, request: HttpRequest, name: Any) -> Any:
+        permission, otherwise = self.guarded.get(name, ("", name)) if isinstance(name, str) else ("", name)
+        return name if not permission or request.user.has_perm(permission) else otherwise
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Nothing is deleted by the dozen."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+
+class ReadOnlyAdmin(QuickList):
+    """For rows that machines write. `fields` lists what is shown, so that a new column is hidden until somebody decides."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
+        return self.get_fields(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(admin.TabularInline):
+    """The rows of the next noun along the walk, each with a link to its own page where it has one."""
+
+    extra = 0
+    max_num = 0
+    can_delete = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Sequence[Any]:
+        return self.fields or ()  # type: ignore[return-value]
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+def link(row: Model | None, text: object = None) -> SafeString | str:
+    """Return a link to the row's page in the admin; a dash for None."""
+    if row is None:
+        return "–"
+    return format_html('<a href="{}">{}</a>', page_of(row), row if text is None else text)
+
+
+def page_of(row: Model) -> str:
+    meta = row._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+
+
+def links(rows: Iterable[Model]) -> SafeString | str:
+    """Return one link a line."""
+    return format_html_join("", "{}<br>", [(link(row),) for row in rows]) or "–"
+
+
+def list_of(model: type[Model], text: object, **lookups: object) -> SafeString:
+    """Return a link to the admin's list of `model` filtered by `lookups`."""
+    meta = model._meta
+    query = "&".join(f"{key}={value}" for key, value in lookups.items())
+    return format_html(
+        '<a href="{}?{}">{}</a>', reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"), query, text
+    )
+
+
+def as_json(value: object) -> SafeString | str:
+    """Return a JSON value to be read, escaped: much of it was sent by strangers."""
+    if value in (None, {}, []):
+        return "–"
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False, default=str))

@@ -1,0 +1,5 @@
+"""The registry in the admin."""
+
+from certificates.admin import account, activation, certificate, issuance
+
+__all__ = ["account", "activation", "certificate", "issuance"]

@@ -1,0 +1,54 @@
+"""How a plan was configured, to be read. A pasted CSR is not repeated here: its names are what matters."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline
+from certificates.models import Activation, ActivationName
+
+
+class NameInline(ReadOnlyInline):
+    model = ActivationName
+    fields = ("text", "method")
+
+
+@admin.register(Activation)
+class ActivationAdmin(ReadOnlyAdmin):
+    list_display = (
+        "plan",
+        "common_name",
+        "csr_source",
+        "csr_done_at",
+        "contacts_done_at",
+        "methods_done_at",
+        "finished_at",
+    )
+    list_filter = ("csr_source", "key_type")
+    list_select_related = ("plan__item__order", "plan__product")
+    search_fields = ("=plan__item__order__number", "^admin_email", "^tech_email", "^names__ascii")
+    uuid_search = ("plan_id",)
+    inlines = (NameInline,)
+    fields = (
+        "plan",
+        "csr_source",
+        "key_type",
+        "common_name",
+        "organization",
+        "locality",
+        "region",
+        "country",
+        "csr_done_at",
+        "admin_name",
+        "admin_email",
+        "admin_phone",
+        "admin_organization",
+        "tech_same",
+        "tech_name",
+        "tech_email",
+        "tech_phone",
+        "tech_organization",
+        "contacts_done_at",
+        "methods_done_at",
+        "finished_at",
+    )

@@ -1,0 +1,72 @@
+"""What the CA signed, and what the tests of its installation found, to be read."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from audit.admin_pages import ReadOnlyAdmin, as_json, list_of
+from certificates.models import Certificate, Inspection
+
+
+@admin.register(Certificate)
+class CertificateAdmin(ReadOnlyAdmin):
+    list_display = ("names_text", "state", "serial", "owner", "not_before", "not_after", "installed_at")
+    list_filter = ("state",)
+    list_select_related = ("owner",)
+    date_hierarchy = "issued_at"
+    search_fields = (
+        "^serial",
+        "^fingerprint",
+        "^owner__email",
+        "=plan__item__order__number",
+        "^issuance__plan__item__names__ascii",
+    )
+    search_help_text = _(
+        "Serial number, fingerprint, e-mail address or domain name from the beginning; order number in full."
+    )
+    uuid_search = ("pk", "plan_id", "issuance_id", "owner_id")
+    guarded = {"owner": ("accounts.view_user", "owner_email")}
+    fields = (
+        "names_text",
+        "state",
+        "plan",
+        "issuance",
+        "owner",
+        "serial",
+        "issuer",
+        "fingerprint",
+        "spki_sha256",
+        "not_before",
+        "not_after",
+        "issued_at",
+        "installed_at",
+        "inspection_list",
+    )
+
+    @admin.display(description=_("names"))
+    def names_text(self, certificate: Certificate) -> str:
+        return ", ".join(certificate.names)
+
+    @admin.display(description=_("owner"))
+    def owner_email(self, certificate: Certificate) -> str:
+        return certificate.owner.email
+
+    @admin.display(description=_("installation tests"))
+    def inspection_list(self, certificate: Certificate) -> SafeString:
+        return list_of(Inspection, _("Every test"), certificate__id__exact=certificate.pk)
+
+
+@admin.register(Inspection)
+class InspectionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "name", "port", "address", "slug", "ok")
+    list_filter = ("ok", "slug")
+    date_hierarchy = "at"
+    search_fields = ("^name",)
+    uuid_search = ("certificate_id",)
+    fields = ("certificate", "name", "port", "address", "at", "slug", "ok", "seen_json")
+
+    @admin.display(description=_("seen"))
+    def seen_json(self, inspection: Inspection) -> SafeString | str:
+        return as_json(inspection.seen)

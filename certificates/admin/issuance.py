@@ -1,0 +1,117 @@
+"""Issuances and their orders at the CA, to be read. CSR and key stay where they are."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, link, links
+from certificates.models import AcmeOrder, Issuance
+
+
+class AcmeOrderInline(ReadOnlyInline):
+    model = AcmeOrder
+    fields = ("attempt", "ca", "status", "waiting_for", "created_at", "ended_at", "due_at", "tries")
+    show_change_link = True
+
+    @admin.display(description=_("CA account"))
+    def ca(self, order: AcmeOrder) -> str:
+        return order.account.name
+
+
+@admin.register(Issuance)
+class IssuanceAdmin(ReadOnlyAdmin):
+    list_display = ("short", "plan", "kind", "state", "names_text", "created_at", "ended_at")
+    list_filter = ("state", "kind", "key_type")
+    list_select_related = ("plan__item__order", "plan__product")
+    date_hierarchy = "created_at"
+    search_fields = ("=plan__item__order__number", "^plan__owner__email", "^plan__item__names__ascii")
+    search_help_text = _("Order number in full; e-mail address or domain name from the beginning.")
+    uuid_search = ("pk", "plan_id")
+    guarded = {"requested_by": ("accounts.view_user", "requested_by_email")}
+    inlines = (AcmeOrderInline,)
+    fields = (
+        "plan",
+        "kind",
+        "state",
+        "names_text",
+        "key_type",
+        "requested_by",
+        "created_at",
+        "ended_at",
+        "certificate_link",
+        "trouble",
+    )
+
+    @admin.display(description=_("issuance"))
+    def short(self, issuance: Issuance) -> str:
+        return str(issuance)
+
+    @admin.display(description=_("names"))
+    def names_text(self, issuance: Issuance) -> str:
+        return ", ".join(issuance.texts)
+
+    @admin.display(description=_("requested by"))
+    def requested_by_email(self, issuance: Issuance) -> str:
+        return issuance.requested_by.email if issuance.requested_by else "–"
+
+    @admin.display(description=_("certificate"))
+    def certificate_link(self, issuance: Issuance) -> SafeString | str:
+        return link(getattr(issuance, "certificate", None))
+
+    @admin.display(description=_("problem"))
+    def trouble(self, issuance: Issuance) -> SafeString | str:
+        return as_json(issuance.problem)
+
+
+@admin.register(AcmeOrder)
+class AcmeOrderAdmin(ReadOnlyAdmin):
+    list_display = ("short", "account", "status", "waiting_for", "created_at", "due_at", "tries", "ended_at")
+    list_filter = ("status", "waiting_for", "account")
+    list_select_related = ("account", "issuance")
+    date_hierarchy = "created_at"
+    search_fields = (
+        "=url",
+        "=issuance__plan__item__order__number",
+        "^issuance__plan__owner__email",
+        "^authorizations__identifier",
+    )
+    search_help_text = _("URL or order number in full; e-mail address or domain name from the beginning.")
+    uuid_search = ("issuance_id", "issuance__plan_id")
+    guarded = {"account": ("certificates.view_caaccount", "account_name")}
+    fields = (
+        "issuance",
+        "account",
+        "attempt",
+        "url",
+        "status",
+        "waiting_for",
+        "authorization_links",
+        "created_at",
+        "intent_at",
+        "answered_at",
+        "finalizing_at",
+        "ended_at",
+        "expires_at",
+        "due_at",
+        "lease_until",
+        "tries",
+        "trouble",
+    )
+
+    @admin.display(description=_("ACME order"), ordering="issuance_id")
+    def short(self, order: AcmeOrder) -> str:
+        return f"{str(order.issuance_id)[:8]} #{order.attempt}"
+
+    @admin.display(description=_("CA account"))
+    def account_name(self, order: AcmeOrder) -> str:
+        return order.account.name
+
+    @admin.display(description=_("authorizations"))
+    def authorization_links(self, order: AcmeOrder) -> SafeString | str:
+        return links(order.authorizations.all())
+
+    @admin.display(description=_("last problem"))
+    def trouble(self, order: AcmeOrder) -> SafeString | str:
+        return as_json(order.problem)

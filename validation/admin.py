@@ -1,0 +1,141 @@
+"""The lookout in the admin: what must be shown, what we saw, what was shown. All of it is written by machines."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, links, list_of
+from validation.models import Authorization, Challenge, Control, Probe
+
+
+class ChallengeInline(ReadOnlyInline):
+    model = Challenge
+    fields = ("type", "status", "answered_at", "trouble")
+
+    @admin.display(description=_("problem"))
+    def trouble(self, challenge: Challenge) -> SafeString | str:
+        return as_json(challenge.problem)
+
+
+@admin.register(Authorization)
+class AuthorizationAdmin(ReadOnlyAdmin):
+    list_display = ("name", "status", "method", "owner", "created_at", "shown_at", "looks", "due_at")
+    list_filter = ("status", "method", "wildcard")
+    list_select_related = ("owner",)
+    date_hierarchy = "created_at"
+    search_fields = ("^identifier", "^owner__email", "=url")
+    search_help_text = _("Domain name or e-mail address from the beginning; URL in full.")
+    uuid_search = ("pk", "plan_id", "owner_id")
+    guarded = {"owner": ("accounts.view_user", "owner_email")}
+    inlines = (ChallengeInline,)
+    fields = (
+        "name",
+        "status",
+        "method",
+        "owner",
+        "url",
+        "created_at",
+        "expires_at",
+        "shown_at",
+        "insisted_at",
+        "looks",
+        "due_at",
+        "lease_until",
+        "last_finding_json",
+        "trouble",
+        "order_links",
+        "control_links",
+        "probe_list",
+    )
+
+    @admin.display(description=_("name"), ordering="identifier")
+    def name(self, authorization: Authorization) -> str:
+        return authorization.text
+
+    @admin.display(description=_("owner"))
+    def owner_email(self, authorization: Authorization) -> str:
+        return authorization.owner.email
+
+    @admin.display(description=_("last finding"))
+    def last_finding_json(self, authorization: Authorization) -> SafeString | str:
+        return as_json(authorization.finding)
+
+    @admin.display(description=_("problem at the CA"))
+    def trouble(self, authorization: Authorization) -> SafeString | str:
+        return as_json(authorization.problem)
+
+    @admin.display(description=_("ACME orders"))
+    def order_links(self, authorization: Authorization) -> SafeString | str:
+        return links(authorization.acme_orders.all())  # type: ignore[attr-defined]  # the registry's name for its side
+
+    @admin.display(description=_("controls"))
+    def control_links(self, authorization: Authorization) -> SafeString | str:
+        return links(authorization.controls.all())
+
+    @admin.display(description=_("probes"))
+    def probe_list(self, authorization: Authorization) -> SafeString:
+        return list_of(Probe, _("Everything we saw"), authorization__id__exact=authorization.pk)
+
+
+@admin.register(Probe)
+class ProbeAdmin(ReadOnlyAdmin):
+    list_display = ("at", "name", "method", "slug", "in_place", "seen_short", "milliseconds")
+    list_filter = ("method", "in_place", "slug")
+    list_select_related = ("authorization",)
+    date_hierarchy = "at"
+    search_fields = ("^authorization__identifier", "=slug")
+    uuid_search = ("authorization_id",)
+    fields = (
+        "authorization",
+        "at",
+        "method",
+        "slug",
+        "in_place",
+        "expected",
+        "seen",
+        "facts_json",
+        "milliseconds",
+    )
+
+    @admin.display(description=_("name"))
+    def name(self, probe: Probe) -> str:
+        return probe.authorization.text
+
+    @admin.display(description=_("seen"))
+    def seen_short(self, probe: Probe) -> str:
+        return probe.seen[:80]
+
+    @admin.display(description=_("facts"))
+    def facts_json(self, probe: Probe) -> SafeString | str:
+        return as_json(probe.facts)
+
+
+@admin.register(Control)
+class ControlAdmin(ReadOnlyAdmin):
+    list_display = ("name", "owner", "method", "shown_at", "expires_at", "withdrawn_at")
+    list_filter = ("method", "wildcard")
+    list_select_related = ("owner",)
+    date_hierarchy = "shown_at"
+    search_fields = ("^identifier", "^owner__email")
+    uuid_search = ("owner_id", "authorization_id")
+    guarded = {"owner": ("accounts.view_user", "owner_email")}
+    fields = (
+        "name",
+        "owner",
+        "method",
+        "authorization",
+        "shown_at",
+        "expires_at",
+        "withdrawn_at",
+        "withdrawn_why",
+    )
+
+    @admin.display(description=_("name"), ordering="identifier")
+    def name(self, control: Control) -> str:
+        return f"*.{control.identifier}" if control.wildcard else control.identifier
+
+    @admin.display(description=_("owner"))
+    def owner_email(self, control: Control) -> str:
+        return control.owner.email
