@@ -186,6 +186,8 @@ ACCOUNT_RATE_LIMITS = {
     "confirm_email": "1/10s/key",
     "change_password": "5/m/user",
     "manage_email": "10/m/user",
+    # ours, counted by the same means
+    "test_installation": "6/m/user",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True

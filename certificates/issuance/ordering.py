@@ -119,10 +119,11 @@ def open_authorization(walk: Walk, facts: AuthorizationFacts) -> Done | None:
     now = walk.now
     name = facts.identifier.value
     if facts.status is AuthorizationStatus.VALID and not ledger.has_control(walk.owner, name, facts.wildcard, now):
-        walk.ca.deactivate_authorization(facts.url)
-        return closing.start_afresh(
-            walk, ours("not_this_customer", f"{name} was valid at the CA without this customer's proof.", now)
-        )
+        problem = ours("not_this_customer", f"{name} was valid at the CA without this customer's proof.", now)
+        if walk.ca.deactivate_authorization(facts.url).status is AuthorizationStatus.VALID:
+            # This CA keeps what others have proven: only an operator can settle whose name it is.
+            return Done(now + waits.OPERATOR, waiting_for=AcmeOrder.WaitingFor.OPERATOR, problem=problem)
+        return closing.start_afresh(walk, problem)
     stranger = Authorization.objects.filter(url=facts.url).exclude(owner=walk.owner).exists()
     if stranger:
         return name_is_busy(walk)

@@ -1,0 +1,1 @@
+"""Pages of the registry: the overview of plans and certificates, downloads, keys, installation tests."""
