@@ -41,6 +41,12 @@ class Payment(Leased):
         EXPIRED = "expired", _("Expired")
         MISMATCH = "mismatch", _("Mismatch")  # operator: money that is not what we asked for
 
+    class Dispute(models.TextChoices):
+        NONE = "", _("None")
+        OPEN = "open", _("Open")  # operator
+        WON = "won", _("Won")
+        LOST = "lost", _("Lost")
+
     LIVE = (State.CREATED, State.OPEN, State.PROCESSING)
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="payments")
@@ -58,6 +64,7 @@ class Payment(Leased):
     received_amount = models.PositiveIntegerField(
         _("received"), default=0, help_text=_("Minor units of the payment's currency, as the gateway said.")
     )
+    dispute = models.CharField(_("dispute"), max_length=5, choices=Dispute.choices, blank=True, default="")
     settled_at = models.DateTimeField(_("settled"), null=True)
     problem = models.CharField(_("problem"), max_length=300, blank=True)
 
