@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from leases import Leased, LeasedQuerySet, due_index
+from validation.problems import Finding
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 
 class Method(models.TextChoices):
@@ -19,7 +25,26 @@ class Method(models.TextChoices):
 
 
 class AuthorizationQuerySet(LeasedQuerySet["Authorization"]):
-    pass
+    """Sentences about names that are to be shown."""
+
+    def of(self, user: User) -> Self:
+        return self.filter(owner=user)
+
+    def pending(self) -> Self:
+        return self.filter(status=Authorization.Status.PENDING)
+
+    def shown(self) -> Self:
+        """Return what was in place when we last looked, or what the customer insists on."""
+        return self.filter(Q(shown_at__isnull=False) | Q(insisted_at__isnull=False))
+
+    def waiting(self) -> Self:
+        """Return pending names that we have not seen in place and are still looking at."""
+        return self.pending().filter(shown_at__isnull=True, due_at__isnull=False)
+
+    def ask(self, pk: uuid.UUID, now: datetime, gap: timedelta) -> bool:
+        """Make a waiting row due at once, unless somebody asked less than `gap` ago; True if it was made so."""
+        rested = Q(asked_at__isnull=True) | Q(asked_at__lte=now - gap)
+        return self.waiting().filter(rested, pk=pk).update(due_at=now, asked_at=now) == 1
 
 
 class Authorization(Leased):
@@ -47,9 +72,15 @@ class Authorization(Leased):
     method = models.CharField(_("method"), max_length=10, choices=Method.choices)
     expires_at = models.DateTimeField(_("expires"), null=True)
     created_at = models.DateTimeField(_("opened"))
-    shown_at = models.DateTimeField(_("seen in place"), null=True, help_text=_("When we last saw what the CA will want."))
+    shown_at = models.DateTimeField(
+        _("seen in place"), null=True, help_text=_("When we last saw what the CA will want.")
+    )
     finding = models.JSONField(_("last finding"), default=dict)
     looks = models.PositiveIntegerField(_("looks"), default=0)
+    asked_at = models.DateTimeField(
+        _("asked to look"), null=True, help_text=_("When somebody last pressed the button.")
+    )
+    method_at = models.DateTimeField(_("method chosen"), null=True)
     insisted_at = models.DateTimeField(_("customer insisted"), null=True)
     problem = models.JSONField(_("problem at the CA"), null=True)
 
@@ -75,9 +106,49 @@ class Authorization(Leased):
         """Return the challenge of the chosen method, None when the CA did not offer it."""
         return next((c for c in self.challenges.all() if c.type == self.method), None)
 
+    @property
+    def last_finding(self) -> Finding | None:
+        """What we saw when we last looked; None before the first look."""
+        return Finding.from_json(self.finding)
+
+    @property
+    def quick_since(self) -> datetime:
+        """The moment from which looks follow each other quickly: the last thing the customer did here."""
+        return max(at for at in (self.created_at, self.method_at, self.asked_at) if at is not None)
+
     def look_now(self, now: datetime) -> bool:
         """Ask for a look at once; False when the story is over (its due_at is null)."""
         return Authorization.objects.filter(pk=self.pk, due_at__isnull=False).update(due_at=now) == 1
+
+    def look_again(self, now: datetime) -> bool:
+        """Look afresh at a pending name that may have been shown long ago; False when it is not pending."""
+        mine = Authorization.objects.pending().filter(pk=self.pk)
+        return mine.update(due_at=now, shown_at=None) == 1
+
+    def choose(self, method: str, now: datetime) -> bool:
+        """Show the name by another method from now on; False when it is not pending. Raises ValueError."""
+        if method not in Method.values:
+            raise ValueError(f"no such method: {method!r}")
+        chosen = (
+            Authorization.objects.pending()
+            .filter(pk=self.pk)
+            .update(
+                method=method,
+                method_at=now,
+                due_at=now,
+                shown_at=None,
+                insisted_at=None,
+                finding={},
+                # A look by the old method that is under way must not write its result into the new one.
+                epoch=F("epoch") + 1,
+                lease_until=None,
+            )
+        )
+        return chosen == 1
+
+    def insist(self, now: datetime) -> bool:
+        """Let the CA be asked although we do not see it in place; False when it is not pending."""
+        return Authorization.objects.pending().filter(pk=self.pk).update(insisted_at=now) == 1
 
 
 class Challenge(models.Model):

@@ -22,6 +22,10 @@ class ControlQuerySet(models.QuerySet["Control"]):
     def of(self, user: User) -> Self:
         return self.filter(owner=user)
 
+    def over(self, identifier: str, *, wildcard: bool) -> Self:
+        """Return proofs of exactly this name: neither a parent, nor the wildcard for the single name or back."""
+        return self.filter(identifier=identifier, wildcard=wildcard)
+
 
 class Control(models.Model):
     """Proof belongs to one customer and one account at the CA; it is never shared and never inherited upwards."""
@@ -30,7 +34,9 @@ class Control(models.Model):
     identifier = models.CharField(_("name"), max_length=253)
     wildcard = models.BooleanField(_("wildcard"), default=False)
     method = models.CharField(_("method"), max_length=10, choices=Method.choices)
-    authorization = models.ForeignKey(Authorization, on_delete=models.PROTECT, null=True, related_name="controls")
+    authorization = models.ForeignKey(
+        Authorization, on_delete=models.PROTECT, null=True, related_name="controls"
+    )
     shown_at = models.DateTimeField(_("shown"))
     expires_at = models.DateTimeField(_("until"))
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
@@ -43,7 +49,18 @@ class Control(models.Model):
         verbose_name_plural = _("controls")
         ordering = ["-shown_at"]
         indexes = [models.Index(fields=["owner", "identifier"], name="control_of_owner")]
-        constraints = [models.UniqueConstraint(fields=["authorization", "wildcard"], name="control_once_per_authorization")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["authorization", "wildcard"], name="control_once_per_authorization"
+            )
+        ]
 
     def __str__(self) -> str:
-        return f"{self.identifier} until {self.expires_at:%Y-%m-%d}"
+        return f"{self.text} until {self.expires_at:%Y-%m-%d}"
+
+    @property
+    def text(self) -> str:
+        return f"*.{self.identifier}" if self.wildcard else self.identifier
+
+    def stands(self, now: datetime) -> bool:
+        return self.withdrawn_at is None and self.expires_at > now

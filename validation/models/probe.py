@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import uuid
+from typing import Self
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from validation.models.authorization import Authorization
+
+
+class ProbeQuerySet(models.QuerySet["Probe"]):
+    def of_plan(self, plan_id: uuid.UUID) -> Self:
+        """Return every look for one plan, the newest first."""
+        return self.filter(authorization__plan_id=plan_id).select_related("authorization")
 
 
 class Probe(models.Model):
@@ -20,6 +29,8 @@ class Probe(models.Model):
     seen = models.TextField(_("seen"), max_length=500, blank=True)
     facts = models.JSONField(_("facts"), default=dict)
     milliseconds = models.PositiveIntegerField(_("took"), default=0, help_text=_("Milliseconds."))
+
+    objects = ProbeQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("probe")

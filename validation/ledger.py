@@ -1,0 +1,105 @@
+"""Rule one: a customer gets a certificate only for names this very customer has shown control of.
+
+A CA account that customers share makes the CA blind to which of them asks. So every proof is entered here with its
+customer, and issuance asks here before newOrder and again before finalize.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from audit.record import record
+from audit.vocabulary import Action
+from identifiers.names import Name
+from validation import reuse
+from validation.models import Authorization, Control
+from validation.models.authorization import Method
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class NotTheirs(Exception):
+    """The proof belongs to another customer or to another name than the one it is to be entered for."""
+
+
+class AlreadyWithdrawn(Exception):
+    """Somebody withdrew this control before."""
+
+
+def record_control(
+    owner: User, identifier: str, wildcard: bool, method: str, authorization: Authorization, now: datetime
+) -> Control:
+    """Enter that `owner` showed control of the name; the same authorization again changes nothing.
+
+    A withdrawn control stays withdrawn: what its authorization proved is no longer trusted. Raises NotTheirs, and
+    ValueError for a method or a name that are none.
+    """
+    name = _key(identifier)
+    if method not in Method.values:
+        raise ValueError(f"no such method: {method!r}")
+    proven = (authorization.owner_id, authorization.identifier, authorization.wildcard)
+    if proven != (owner.pk, name, wildcard):
+        raise NotTheirs(f"authorization {authorization.pk} does not prove {identifier} for {owner.pk}")
+    with transaction.atomic():
+        control, created = Control.objects.get_or_create(
+            authorization=authorization,
+            wildcard=wildcard,
+            defaults={
+                "owner": owner,
+                "identifier": name,
+                "method": method,
+                "shown_at": now,
+                "expires_at": reuse.expires(now),
+            },
+        )
+        if created:
+            record(
+                Action.CONTROL_SHOWN, control, now=now, by="issuance", plan_id=authorization.plan_id,
+                name=control.text, method=method, until=control.expires_at.isoformat(),
+            )  # fmt: skip
+    return control
+
+
+def has_control(owner: User, identifier: str, wildcard: bool, now: datetime) -> bool:
+    """True if a current proof of exactly this name belongs to this customer."""
+    return Control.objects.of(owner).current(now).over(_key(identifier), wildcard=wildcard).exists()
+
+
+def missing(owner: User, names: Iterable[Name], now: datetime) -> list[Name]:
+    """The names, in their order, for which this customer has no current proof; empty: go on."""
+    wanted = list(names)
+    current = (
+        Control.objects.of(owner).current(now).filter(identifier__in={_key(name.ascii) for name in wanted})
+    )
+    shown = set(current.values_list("identifier", "wildcard"))
+    return [name for name in wanted if (_key(name.ascii), name.wildcard) not in shown]
+
+
+def withdraw(control: Control, why: str, by: User | str, now: datetime) -> None:
+    """Trust this proof no longer. Raises AlreadyWithdrawn, and ValueError without a reason."""
+    reason = why.strip()[:200]
+    if not reason:
+        raise ValueError("a reason is needed")
+    with transaction.atomic():
+        standing = Control.objects.filter(pk=control.pk, withdrawn_at__isnull=True)
+        if standing.update(withdrawn_at=now, withdrawn_why=reason) != 1:
+            raise AlreadyWithdrawn(str(control.pk))
+        authorization = control.authorization
+        record(
+            Action.CONTROL_WITHDRAWN, control, now=now, by=by, plan_id=authorization.plan_id if authorization else None,
+            name=control.text, why=reason,
+        )  # fmt: skip
+    control.withdrawn_at, control.withdrawn_why = now, reason
+
+
+def _key(identifier: str) -> str:
+    """The spelling under which a name is kept. Raises ValueError for a U-label or a wildcard in the text itself."""
+    name = identifier.lower().removesuffix(".")
+    if not name or not name.isascii() or name.startswith("*."):
+        raise ValueError(f"not an A-label name: {identifier[:80]!r}")
+    return name

@@ -1,0 +1,34 @@
+"""The domain owner's approval by mail: not offered in this release, and it says why."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.utils.translation import gettext_lazy as _
+
+from validation.methods.base import Instruction, Text
+from validation.models import Authorization, Challenge
+from validation.problems import Finding
+
+
+class Email:
+    """ACME has no mail challenge for DNS names, so an approval alone never makes a CA issue."""
+
+    slug: ClassVar[str] = "email"
+    label: ClassVar[Text] = _("Email")
+    available: ClassVar[bool] = False
+    unavailable_why: ClassVar[Text] = _(
+        "Not offered yet. The CAs we order from accept no mail as proof for a domain name, and by 15 March 2028 no CA may. "
+        "Use HTTP or DNS TXT Record."
+    )
+
+    def can_prove(self, identifier: str, wildcard: bool) -> bool:
+        return False
+
+    def instruction(self, challenge: Challenge, identifier: str) -> Instruction:
+        """Raises LookupError: there is nothing to publish for a mail."""
+        raise LookupError("email has nothing to publish")
+
+    def look(self, authorization: Authorization, challenge: Challenge, now: datetime) -> Finding:
+        return Finding("email_not_offered", in_place=False, facts={"name": authorization.text})
