@@ -111,6 +111,7 @@ class PlanFactory(factory.django.DjangoModelFactory):
 
     class Meta:
         model = Plan
+        skip_postgeneration_save = True
 
     class Params:
         names = ["shop.example"]

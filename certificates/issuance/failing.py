@@ -39,6 +39,9 @@ def after(walk: Walk, error: CaError) -> Done:
     """Turn a refusal into a row that says what happened and when we look again. Transport faults change no status."""
     order, now = walk.order, walk.now
     problem = as_json(error.problem, now)
+    if order.url is None and not error.may_have_acted and order.intent_at is not None:
+        # newOrder was refused for certain: there is nothing to look for at the next try.
+        order.write(intent_at=None)
     if isinstance(error, RetryAt):
         due = waits.at_or(error.retry_at, now, waits.retry(order.tries))
         return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, problem=problem, tries=order.tries + 1)

@@ -87,8 +87,9 @@ def download(walk: Walk) -> Done | None:
         sync_order(order, walk.ca.order(order.url or ""))
         if not order.certificate_url:
             return Done(walk.now + waits.poll(order.tries), tries=order.tries + 1)
-    chain = read_chain(walk.ca.certificate(order.certificate_url).pem)
+    sent = walk.ca.certificate(order.certificate_url)
     try:
+        chain = read_chain(sent.pem)
         check(chain, csr_der=walk.csr, names=walk.names, now=walk.now)
     except UnacceptableChain as exc:
         problem = ours(exc.slug, str(exc), walk.now)
