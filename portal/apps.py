@@ -9,4 +9,8 @@ class PortalConfig(AppConfig):
     name = "portal"
 
     def ready(self) -> None:
+        from orders.sanity import CHECKS
         from portal import checks  # noqa: F401 - registers the start-up checks
+        from portal.precheck import caa_check
+
+        CHECKS["caa"] = caa_check
