@@ -35,7 +35,7 @@ KEY_ENCRYPTION_KEYS = env_str("KEY_ENCRYPTION_KEYS") or kept_secret(
 
 # --- Applications -----------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "portal.admin_config.StaffAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -188,6 +188,10 @@ ACCOUNT_RATE_LIMITS = {
     "manage_email": "10/m/user",
     # ours, counted by the same means
     "test_installation": "6/m/user",
+    "order_draft": "30/5m/ip",
+    "order_price": "120/m/ip",
+    "payment_start": "12/5m/user",
+    "payment_return": "60/m/user",
 }
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -279,7 +283,7 @@ USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
-STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT = Path(env_str("STATIC_ROOT", str(VAR_DIR / "static")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
