@@ -1,0 +1,217 @@
+"""Step 4 as the customer sees it: per name what to publish, what stands there now, and when we look next."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from django.db.models import Prefetch, prefetch_related_objects
+from django.utils.functional import Promise
+
+from certificates.activation.verdicts import Verdict, verdict_of
+from certificates.models import AcmeOrder, Issuance
+from certificates.progress import ProgressStep, progress_of
+from certificates.standing import Standing, newest_order, standing_of, with_standing
+from orders.models import Plan
+from validation.methods import METHODS, Instruction, available_for
+from validation.models import Authorization
+from validation.problems import Finding
+
+QUICK, CALM, SLOW = timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=30)
+CALM_AFTER, SLOW_AFTER = timedelta(minutes=10), timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class NameToShow:
+    """One name of the request. `state` is opening, waiting, insisted, seen, asked, valid, invalid or stale."""
+
+    position: int
+    ascii: str
+    wildcard: bool
+    method: str
+    authorization: Authorization | None
+    order_ended: bool
+
+    @property
+    def text(self) -> str:
+        return f"*.{self.ascii}" if self.wildcard else self.ascii
+
+    @property
+    def key(self) -> str:
+        return f"name-{self.position}"
+
+    @property
+    def method_label(self) -> str | Promise:
+        return METHODS[self.method].label
+
+    @cached_property
+    def state(self) -> str:
+        row = self.authorization
+        if row is None:
+            return "stale" if self.order_ended else "opening"
+        if row.status == Authorization.Status.VALID:
+            return "valid"
+        if row.status != Authorization.Status.PENDING:
+            return "invalid"
+        return "stale" if self.order_ended else self._pending_state(row)
+
+    @staticmethod
+    def _pending_state(row: Authorization) -> str:
+        challenge = row.challenge()
+        if challenge is not None and challenge.answered_at is not None:
+            return "asked"
+        if row.shown_at is not None:
+            return "seen"
+        return "insisted" if row.insisted_at is not None else "waiting"
+
+    @cached_property
+    def instruction(self) -> Instruction | None:
+        """What to publish; None before the CA has named it, and once it is of no use any more."""
+        if self.authorization is None or self.state not in {"waiting", "insisted", "seen", "asked"}:
+            return None
+        challenge = self.authorization.challenge()
+        return METHODS[self.method].instruction(challenge, self.ascii) if challenge is not None else None
+
+    @cached_property
+    def finding(self) -> Finding | None:
+        return self.authorization.last_finding if self.authorization is not None else None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return verdict_of(self.authorization.problem) if self.authorization is not None else None
+
+    @property
+    def next_look_at(self) -> datetime | None:
+        return (
+            self.authorization.due_at if self.authorization is not None and self.state == "waiting" else None
+        )
+
+    @property
+    def may_change_method(self) -> bool:
+        return self.state in {"opening", "waiting", "insisted", "seen", "stale", "invalid"} and bool(
+            self.other_methods
+        )
+
+    @cached_property
+    def other_methods(self) -> list[tuple[str, str | Promise]]:
+        return [(m.slug, m.label) for m in available_for(self.ascii, self.wildcard) if m.slug != self.method]
+
+
+@dataclass(frozen=True)
+class Approval:
+    """One request under way: `standing` in one sentence, its `progress`, and its names."""
+
+    plan: Plan
+    issuance: Issuance
+    order: AcmeOrder | None
+    standing: Standing
+    progress: Sequence[ProgressStep]
+    names: Sequence[NameToShow]
+    now: datetime
+    verdict: Verdict | None = field(default=None)
+
+    @property
+    def refused(self) -> bool:
+        """True when the CA has given its verdict and the customer must ask for another try."""
+        return self.order is not None and self.order.status == AcmeOrder.Status.INVALID
+
+    @property
+    def waiting(self) -> bool:
+        """True while something is to be published that we do not see yet."""
+        return any(name.state == "waiting" for name in self.names)
+
+    @property
+    def shared_hosts(self) -> bool:
+        """True when a name and its wildcard both want a TXT record at the same place."""
+        hosts = [
+            name.ascii
+            for name in self.names
+            if name.instruction is not None and name.instruction.kind == "dns"
+        ]
+        return len(set(hosts)) < len(hosts)
+
+    @property
+    def poll_seconds(self) -> int:
+        """How long a browser waits before it asks again: quick at first and while the CA works, calm later."""
+        waited = self.now - self.issuance.created_at
+        if not self.waiting and not self.refused:
+            pace = QUICK if waited < SLOW_AFTER else CALM
+        elif waited < CALM_AFTER:
+            pace = QUICK
+        else:
+            pace = CALM if waited < SLOW_AFTER else SLOW
+        return int(pace.total_seconds())
+
+    @cached_property
+    def layout(self) -> str:
+        """A fingerprint of what to publish: when it changes, the whole page part is drawn anew."""
+        rows = [
+            (n.text, n.method, n.state in {"opening", "valid", "invalid", "stale"}, _line(n))
+            for n in self.names
+        ]
+        return _fingerprint([str(self.issuance.pk), self.refused, rows])
+
+    @cached_property
+    def state(self) -> str:
+        """A fingerprint of everything a person would notice; while it stays, nothing on the page is touched."""
+        looks = [
+            (n.state, n.authorization.looks, str(n.authorization.due_at), n.authorization.finding)
+            for n in self.names
+            if n.authorization is not None
+        ]
+        steps = [(step.slug, step.state, step.detail) for step in self.progress]
+        return _fingerprint(
+            [self.layout, str(self.standing.slug), self.standing.sentence, steps, looks, self.poll_seconds]
+        )
+
+
+def approval_of(plan: Plan, now: datetime) -> Approval | None:
+    """Return the plan's running request, None when there is none. A constant number of queries for any number of names."""
+    plan = with_standing(Plan.objects.filter(pk=plan.pk)).get()
+    issuance = next((row for row in plan.issuances.all() if row.state == Issuance.State.WANTED), None)
+    if issuance is None:
+        return None
+    order = newest_order(issuance)
+    if order is not None:
+        rows = Authorization.objects.prefetch_related("challenges").order_by("identifier", "wildcard")
+        prefetch_related_objects([order], Prefetch("authorizations", rows))
+    return Approval(
+        plan=plan,
+        issuance=issuance,
+        order=order,
+        standing=standing_of(plan, now),
+        progress=progress_of(issuance),
+        names=_names(issuance, order),
+        now=now,
+        verdict=verdict_of(order.problem) if order is not None else None,
+    )
+
+
+def _names(issuance: Issuance, order: AcmeOrder | None) -> list[NameToShow]:
+    rows = list(order.authorizations.all()) if order is not None else []
+    known = {(row.identifier, row.wildcard): row for row in rows}
+    ended = order is not None and order.status == AcmeOrder.Status.INVALID
+    return [
+        NameToShow(
+            position=position,
+            ascii=entry["ascii"],
+            wildcard=entry["wildcard"],
+            method=entry["method"],
+            authorization=known.get((entry["ascii"], entry["wildcard"])),
+            order_ended=ended,
+        )
+        for position, entry in enumerate(issuance.names, start=1)
+    ]
+
+
+def _line(name: NameToShow) -> str:
+    return name.instruction.line if name.instruction is not None else ""
+
+
+def _fingerprint(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts, default=str, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,98 @@
+"""The door of every page of the wizard: whose plan, does it run, is the step open."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+
+from accounts.addresses import client_address
+from accounts.models import User
+from certificates.activation import steps
+from certificates.activation.opening import open_activation
+from certificates.activation.saving import Author
+from certificates.models import Activation
+from orders.models import Plan
+
+More = ParamSpec("More")
+View = Callable[Concatenate[HttpRequest, Activation, More], HttpResponse]
+Door = Callable[..., HttpResponse]
+RUNNING = (Plan.State.OPEN, Plan.State.ACTIVE)
+
+
+def of_plan(view: View[More]) -> Door:
+    """Turn a view of an activation into one of a plan id: 404 for strangers, a plain page where the plan does not run."""
+
+    @login_required
+    @never_cache
+    @wraps(view)
+    def guarded(
+        request: HttpRequest, plan_id: uuid.UUID, *args: More.args, **kwargs: More.kwargs
+    ) -> HttpResponse:
+        mine = Plan.objects.of(cast(User, request.user)).select_related("product", "item__order")
+        plan = get_object_or_404(mine, pk=plan_id)
+        if plan.state not in RUNNING:
+            status = 200 if request.method in {"GET", "HEAD"} else 403
+            return render(request, "certificates/activation/closed.html", {"plan": plan}, status=status)
+        return view(request, open_activation(plan), *args, **kwargs)
+
+    return guarded
+
+
+def of_step(step: steps.Step) -> Callable[[View[More]], Door]:
+    """As `of_plan`, and send people who come too early to the step where they left off."""
+
+    def decorate(view: View[More]) -> Door:
+        @wraps(view)
+        def opened(
+            request: HttpRequest, activation: Activation, *args: More.args, **kwargs: More.kwargs
+        ) -> HttpResponse:
+            if not steps.may_open(activation, step):
+                messages.info(request, _("First complete this step; the next ones open after it."))
+                return redirect(steps.first_unfinished(activation).url(activation.plan_id))
+            return view(request, activation, *args, **kwargs)
+
+        return of_plan(opened)
+
+    return decorate
+
+
+def author_of(request: HttpRequest) -> Author:
+    return Author(cast(User, request.user), timezone.now(), client_address(request))
+
+
+def page(
+    request: HttpRequest,
+    activation: Activation,
+    step: steps.Step,
+    template: str,
+    *,
+    status: int = 200,
+    **more: Any,
+) -> HttpResponse:
+    """Render one step with what all four share."""
+    context = {
+        "activation": activation,
+        "plan": activation.plan,
+        "order": activation.plan.item.order,
+        "names": list(activation.names.all()),
+        "step": step,
+        "steps": steps.stepper(activation, step),
+        "editable": steps.editable(activation.plan),
+        "draft": activation.drafts.get(step.slug),
+    }
+    return render(request, f"certificates/activation/{template}", context | more, status=status)
+
+
+def too_late(request: HttpRequest, activation: Activation, refused: Exception) -> HttpResponse:
+    messages.error(request, str(refused))
+    return redirect("overview", activation.plan_id)

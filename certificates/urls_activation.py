@@ -1,0 +1,42 @@
+"""URLs of the wizard."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, path
+
+from certificates.activation.views import approve, configure
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("<uuid:plan_id>/activation/", configure.resume, name="activation"),
+    path("<uuid:plan_id>/activation/csr/", configure.csr, name="activation-csr"),
+    path("<uuid:plan_id>/activation/csr/verify/", configure.verify_csr, name="activation-verify-csr"),
+    path("<uuid:plan_id>/activation/contacts/", configure.contacts, name="activation-contacts"),
+    path("<uuid:plan_id>/activation/methods/", configure.methods, name="activation-methods"),
+    path("<uuid:plan_id>/activation/approve/", approve.approve, name="activation-approve"),
+    path("<uuid:plan_id>/activation/approve/live/", approve.live, name="activation-live"),
+    path("<uuid:plan_id>/activation/approve/check/", approve.check, name="activation-check"),
+    path("<uuid:plan_id>/activation/approve/try-again/", approve.try_again, name="activation-try-again"),
+    path(
+        "<uuid:plan_id>/activation/approve/<int:position>/insist/", approve.insist, name="activation-insist"
+    ),
+    path(
+        "<uuid:plan_id>/activation/approve/<int:position>/method/",
+        approve.change_method,
+        name="activation-method",
+    ),
+    path(
+        "<uuid:plan_id>/activation/approve/<int:position>/file/", approve.proof_file, name="activation-file"
+    ),
+    path(
+        "<uuid:plan_id>/activation/csr/draft/",
+        configure.keep_draft,
+        {"step_slug": "csr"},
+        name="activation-csr-draft",
+    ),
+    path(
+        "<uuid:plan_id>/activation/contacts/draft/",
+        configure.keep_draft,
+        {"step_slug": "contacts"},
+        name="activation-contacts-draft",
+    ),
+]
