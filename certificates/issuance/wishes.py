@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
-from certificates.csr import UnacceptableCSR, read
+from certificates.csr import UnacceptableCSR, against, read
 from certificates.models import AcmeOrder, Activation, CaAccount, Issuance
+from identifiers.names import Name
 from leases import ring
 from orders.models import Plan
 from validation.models import Authorization
@@ -88,10 +90,14 @@ def _finished_activation(plan: Plan) -> Activation:
 
 
 def _pasted_csr(activation: Activation) -> bytes:
+    """Read the stored CSR once more: what was acceptable when it was pasted may not be so today."""
     try:
-        return read(activation.csr_pem).der
+        report = read(activation.csr_pem, allow_reserved=settings.VALIDATION_RESERVED_NAMES)
     except UnacceptableCSR as exc:
         raise NotReady(_("The CSR of step 1 can no longer be accepted; please verify it again.")) from exc
+    if against(report, [Name(ascii=row.ascii, wildcard=row.wildcard) for row in activation.names.all()]):
+        raise NotReady(_("The CSR of step 1 is for other names than the plan; please verify it again."))
+    return report.der
 
 
 def _subject(activation: Activation) -> dict[str, str]:
