@@ -44,7 +44,7 @@ GUIDES = (
     Guide(
         "approve",
         _("Approve the certificate"),
-        _("HTTP file, DNS TXT record or e-mail: what each asks of you."),
+        _("HTTP file, DNS TXT record or email: what each asks of you."),
         "check-circle",
         "approve",
     ),

@@ -9,8 +9,26 @@ from django.utils.translation import pgettext
 
 # ISO 4217 minor units where they are not two, as card processors charge them.
 _EXPONENTS = dict.fromkeys(
-    "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split(), 0
-) | dict.fromkeys("BHD JOD KWD OMR TND".split(), 3)
+    [
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "JPY",
+        "KMF",
+        "KRW",
+        "MGA",
+        "PYG",
+        "RWF",
+        "UGX",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ],
+    0,
+) | dict.fromkeys(["BHD", "JOD", "KWD", "OMR", "TND"], 3)
 
 _SYMBOLS = {
     "EUR": "€",

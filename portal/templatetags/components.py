@@ -102,7 +102,7 @@ def as_people_write(name: Name | str) -> SafeString:
     if known.unicode == known.text:
         return format_html('<span class="break">{}</span>', known.text)
     return format_html(
-        '<span class="break">{} <span class="muted mono">({})</span></span>', known.unicode, known.text
+        '<span class="break">{} <span class="alabel muted mono">({})</span></span>', known.unicode, known.text
     )
 
 
@@ -115,8 +115,9 @@ def control(bound: BoundField) -> SafeString:
     widget = bound.field.widget
     attrs: dict[str, str] = {}
     # A placeholder that repeats the label is read twice and vanishes when it is needed.
-    if str(widget.attrs.get("placeholder", "")).strip().lower() == str(bound.label).strip().lower():
-        widget.attrs.pop("placeholder")
+    label, placeholder = str(bound.label).lower(), str(widget.attrs.get("placeholder", "")).lower()
+    if placeholder and (label in placeholder or placeholder in label):
+        del widget.attrs["placeholder"]
     if getattr(widget, "input_type", "") == "password":
         attrs["data-reveal"] = ""
     return bound.as_widget(attrs=attrs)
@@ -172,4 +173,4 @@ class CommandsNode(template.Node):
             context.autoescape = autoescape
         label = self.label.resolve(context) if self.label else _("commands")
         # str(): the text was rendered unescaped, so the component must escape it.
-        return render_to_string("components/copy.html", {"value": "" + text, "label": label, "block": True})
+        return render_to_string("components/copy.html", {"value": "" + text, "label": label, "lines": True})

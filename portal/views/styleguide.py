@@ -19,7 +19,7 @@ from portal.standings import FACES
 class SampleForm(forms.Form):
     """One field of each kind."""
 
-    email = forms.EmailField(label=_("E-mail address"), help_text=_("We write only about your certificates."))
+    email = forms.EmailField(label=_("Email address"), help_text=_("We write only about your certificates."))
     password = forms.CharField(label=_("Password"), widget=forms.PasswordInput)
     names = forms.CharField(
         label=_("Domain names"), widget=forms.Textarea(attrs={"rows": 3, "data-mono": ""}), required=False
@@ -82,9 +82,8 @@ def styleguide(request: HttpRequest) -> HttpResponse:
     if settings.PORTAL_ENV != "sandbox":
         raise Http404
     now = timezone.now()
-    spoiled = SampleForm(
-        {"email": "not an address", "names": "example.com\nwww.example.com", "term": "1"}, prefix="spoiled"
-    )
+    typed = {"email": "not an address", "names": "example.com\nwww.example.com", "term": "1"}
+    spoiled = SampleForm({f"spoiled-{name}": value for name, value in typed.items()}, prefix="spoiled")
     context = {
         "now": now,
         "words": list(FACES),
