@@ -102,19 +102,29 @@ def place(
             setattr(order, name, value)
         order.accept_agreement(agreement, now=now, address=address)
         order.move(Order.State.AWAITING_PAYMENT)
-        about = {"now": now, "by": by, "address": address, "order_id": order.pk}
         names = [name.text for name in item.names.all()]
         record(
             Action.ORDER_PLACED,
             order,
-            **about,
+            now=now,
+            by=by,
+            address=address,
+            order_id=order.pk,
             product=item.product.slug,
             years=item.years,
             names=names,
             total=order.total,
             currency=order.currency,
         )
-        record(Action.AGREEMENT_ACCEPTED, order, **about, version=agreement.version)
+        record(
+            Action.AGREEMENT_ACCEPTED,
+            order,
+            now=now,
+            by=by,
+            address=address,
+            order_id=order.pk,
+            version=agreement.version,
+        )
 
 
 def start_payment(order: Order, *, by: User, now: datetime) -> Payment:

@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, reverse
 from accounts import mail
 from audit.record import record
 from audit.vocabulary import Action
-from orders import gateways, refunds
+from orders import gateways, money, refunds
 from orders.gateways import Session
 from orders.models import Order, OrderItem, Payment, Plan
 
@@ -59,16 +59,17 @@ def _find(session: Session, gateway: str) -> Payment:
     if payment is not None:
         return payment
     # The answer to our own request was lost: the page carries the marks of the row that was committed before it.
+    reference = _uuid_or_none(session.reference)
     lost = Payment.objects.filter(gateway=gateway, session_id__isnull=True, attempt=session.attempt)
-    for payment in lost.filter(order_id=_uuid_or_none(session.reference)):
+    for payment in lost.filter(order_id=reference) if reference else ():
         if Payment.objects.filter(pk=payment.pk, session_id__isnull=True).update(session_id=session.id):
             return payment
     raise UnknownSession(session.id)
 
 
-def _uuid_or_none(text: str) -> str | None:
+def _uuid_or_none(text: str) -> UUID | None:
     try:
-        return str(UUID(text))
+        return UUID(text)
     except ValueError:
         return None
 
@@ -144,6 +145,8 @@ def _pay(order: Order, payment: Payment, now: datetime) -> None:
 
 def open_plan(order: Order, item: OrderItem, now: datetime) -> Plan:
     """Open what a paid item entitles to; an item has one plan for ever."""
+    if order.owner_id is None:
+        raise ValueError(f"order {order.number} was paid but belongs to nobody")
     names = list(item.names.all())
     wildcards = sum(name.wildcard for name in names)
     plan, created = Plan.objects.get_or_create(
@@ -204,6 +207,7 @@ def write_receipt_letter(order: Order, plans: list[Plan], now: datetime) -> None
         plan_id=plans[0].pk if plans else None,
         context={
             "order": order,
+            "total": money.shown(order.total, order.currency),
             "domain": names[0].text if names else "",
             "names": [name.text for name in names],
             "plans": plans,
@@ -231,6 +235,7 @@ def _came_to_nothing(payment: Payment, state: Payment.State, now: datetime) -> N
             order_id=order.pk,
             context={
                 "order": order,
+                "total": money.shown(order.total, order.currency),
                 "domain": name.text if name else "",
                 "order_url": f"{settings.PORTAL_URL}{reverse('order_detail', args=[order.pk])}",
             },
