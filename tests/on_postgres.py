@@ -1,0 +1,23 @@
+"""`python -m tests.on_postgres <pytest words>`: runs pytest with a real PostgreSQL and Redis behind the settings."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.servers import running_postgres, running_redis
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="chancery-pg-", dir="/tmp") as name:
+        folder = Path(name)
+        with running_postgres(folder / "postgres") as database, running_redis(folder / "redis") as redis:
+            env = {**os.environ, "DATABASE_URL": database, "REDIS_URL": redis}
+            return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], env=env, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
