@@ -15,5 +15,6 @@ urlpatterns = [
     path("", include("orders.urls")),
     path("certificates/", include("certificates.urls")),
     path("accounts/", include("allauth.urls")),
+    path("staff/", include("portal.urls_staff")),
     path("admin/", admin.site.urls),
 ]

@@ -56,6 +56,11 @@ class PlanAdmin(ChangeOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         return [name for name in self.get_fields(request, obj) if name != "ends_at"]
 
+    def remember(self, request: HttpRequest, row: Model, **details: Any) -> None:
+        if isinstance(row, Plan):
+            details |= {"plan_id": row.pk, "order_id": row.item.order_id}
+        super().remember(request, row, **details)
+
     @admin.display(description=_("order"))
     def order_link(self, plan: Plan) -> SafeString | str:
         return link(plan.item.order)

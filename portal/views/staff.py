@@ -40,7 +40,9 @@ def home(request: HttpRequest) -> HttpResponse:
             return redirect(hits[0].url)
         return render(request, "portal/staff/search.html", {"q": text, "hits": hits, "now": now})
     return render(
-        request, "portal/staff/home.html", {"groups": stuck(now), "queues": queues(now), "now": now}
+        request,
+        "portal/staff/home.html",
+        {"groups": stuck(now, request.user.has_perm), "queues": queues(now), "now": now},
     )
 
 

@@ -1,0 +1,1 @@
+"""What the staff pages are told: what is stuck, where something is, the story of one plan."""
