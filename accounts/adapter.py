@@ -25,7 +25,7 @@ class AccountAdapter(DefaultAccountAdapter):
             to=email,
             kind=template_prefix.rsplit("/", 1)[-1],
             occasion=f"account:{digest}",
-            subject=" ".join(str(message.subject).split()),
+            subject=str(message.subject),
             body=str(message.body),
             now=now,
         )

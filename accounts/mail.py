@@ -38,7 +38,7 @@ def write(
         "support_email": settings.SUPPORT_EMAIL,
         **context,
     }
-    subject = " ".join(render_to_string(f"email/{template}/subject.txt", context).split())
+    subject = render_to_string(f"email/{template}/subject.txt", context)
     body = render_to_string(f"email/{template}/body.txt", context).strip() + "\n"
     return post(
         to=to, kind=template, occasion=occasion, subject=subject, body=body, now=now, plan_id=plan_id, order_id=order_id
@@ -62,7 +62,8 @@ def post(
         defaults={
             "to": to,
             "kind": kind,
-            "subject": subject[:200],
+            # One line: whatever a subject is made of, it cannot add a header.
+            "subject": " ".join(subject.split())[:200],
             "body": body,
             "plan_id": plan_id,
             "order_id": order_id,
