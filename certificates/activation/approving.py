@@ -23,6 +23,7 @@ from validation.models import Authorization
 from validation.problems import Finding
 
 QUICK, CALM, SLOW = timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=30)
+OFTEN = timedelta(seconds=10)
 CALM_AFTER, SLOW_AFTER = timedelta(minutes=10), timedelta(hours=1)
 
 
@@ -80,6 +81,12 @@ class NameToShow:
     @cached_property
     def finding(self) -> Finding | None:
         return self.authorization.last_finding if self.authorization is not None else None
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """What the last look found, as it stands on the page."""
+        found = self.finding
+        return (found.slug, found.seen, found.title, found.advice) if found is not None else ()
 
     @property
     def verdict(self) -> Verdict | None:
@@ -157,17 +164,24 @@ class Approval:
         return _fingerprint([str(self.issuance.pk), self.refused, rows])
 
     @cached_property
-    def state(self) -> str:
-        """A fingerprint of everything a person would notice; while it stays, nothing on the page is touched."""
-        looks = [
-            (n.state, n.authorization.looks, str(n.authorization.due_at), n.authorization.finding)
-            for n in self.names
-            if n.authorization is not None
-        ]
+    def news(self) -> str:
+        """A fingerprint of what is worth being read aloud: the sentence, the progress, and where each name stands."""
         steps = [(step.slug, step.state, step.detail) for step in self.progress]
         return _fingerprint(
-            [self.layout, str(self.standing.slug), self.standing.sentence, steps, looks, self.poll_seconds]
+            [self.standing.slug, self.standing.sentence, steps, [name.state for name in self.names]]
         )
+
+    @cached_property
+    def state(self) -> str:
+        """A fingerprint of everything a person would notice; while it stays, nothing on the page is touched."""
+        seen = [
+            (name.seen, str(name.next_look_at) if not self.looking_often(name) else "") for name in self.names
+        ]
+        return _fingerprint([self.layout, self.news, seen, self.poll_seconds])
+
+    def looking_often(self, name: NameToShow) -> bool:
+        """True while looks follow each other so quickly that a countdown would only flicker."""
+        return name.next_look_at is not None and name.next_look_at - self.now <= OFTEN
 
 
 def approval_of(plan: Plan, now: datetime) -> Approval | None:

@@ -168,7 +168,8 @@ def _wish(request: HttpRequest, activation: Activation, wish: Any, told: str) ->
 
 
 def _parts(request: HttpRequest, approval: Approval, layout: str, told: str = "") -> HttpResponse:
-    context = _context(request, approval) | {"told": told or approval.standing.sentence}
+    news = approval.standing.sentence if request.GET.get("news") != approval.news else ""
+    context = _context(request, approval) | {"told": told or news, "parts": True}
     if layout == approval.layout:
         return render(request, "certificates/activation/approve_parts.html", context)
     response = render(request, "certificates/activation/approve_body.html", context)
@@ -182,7 +183,14 @@ def _context(request: HttpRequest, approval: Approval) -> dict[str, Any]:
         "approval": approval,
         "plan": approval.plan,
         "now": approval.now,
-        "rows": [{"name": name, "panel": _panel_link(request, approval, name)} for name in approval.names],
+        "rows": [
+            {
+                "name": name,
+                "panel": _panel_link(request, approval, name),
+                "often": approval.looking_often(name),
+            }
+            for name in approval.names
+        ],
     }
 
 

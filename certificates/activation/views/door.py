@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from accounts.addresses import client_address
-from accounts.models import User
+from accounts.people import signed_in
 from certificates.activation import steps
 from certificates.activation.opening import open_activation
 from certificates.activation.saving import Author
@@ -38,7 +38,7 @@ def of_plan(view: View[More]) -> Door:
     def guarded(
         request: HttpRequest, plan_id: uuid.UUID, *args: More.args, **kwargs: More.kwargs
     ) -> HttpResponse:
-        mine = Plan.objects.of(cast(User, request.user)).select_related("product", "item__order")
+        mine = Plan.objects.of(signed_in(request)).select_related("product", "item__order")
         plan = get_object_or_404(mine, pk=plan_id)
         if plan.state not in RUNNING:
             status = 200 if request.method in {"GET", "HEAD"} else 403
@@ -67,7 +67,7 @@ def of_step(step: steps.Step) -> Callable[[View[More]], Door]:
 
 
 def author_of(request: HttpRequest) -> Author:
-    return Author(cast(User, request.user), timezone.now(), client_address(request))
+    return Author(signed_in(request), timezone.now(), client_address(request))
 
 
 def page(
