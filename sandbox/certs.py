@@ -42,7 +42,7 @@ def ensure_server_certificate(directory: Path, now: datetime) -> None:
 def self_signed(names: Sequence[str], now: datetime) -> bytes:
     """PEM of a fresh key and a certificate for `names` that nobody vouches for."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = common_name("Sandbox hosting default")
+    subject = common_name(names[0])
     return pem_key(key) + pem_certificate(sign_server(names, key, subject, key, now))
 
 
