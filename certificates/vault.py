@@ -66,11 +66,25 @@ def rewrap_key(row: PrivateKey) -> bool:
     return PrivateKey.objects.filter(pk=row.pk, kid=row.kid).update(sealed=sealed, kid=kid_of(sealed)) == 1
 
 
+def _account_context(account: CaAccount, purpose: str) -> tuple[str, ...]:
+    return ("ca_account", str(account.pk), "-", purpose)
+
+
 def seal_for_account(account: CaAccount, purpose: str, secret: bytes) -> bytes:
     """Seal a secret of a CA account; `purpose` is "account key" or "eab hmac"."""
-    return seal(secret, context=("ca_account", str(account.pk), "-", purpose), ring=ring())
+    return seal(secret, context=_account_context(account, purpose), ring=ring())
 
 
 def open_for_account(account: CaAccount, purpose: str, sealed: bytes) -> bytes:
     """Raises CannotUnseal."""
-    return unseal(bytes(sealed), context=("ca_account", str(account.pk), "-", purpose), ring=ring())
+    return unseal(bytes(sealed), context=_account_context(account, purpose), ring=ring())
+
+
+def rewrap_account(account: CaAccount) -> bool:
+    """Wrap an account's secrets under the newest key-encryption key; False when nothing had to change. Raises CannotUnseal."""
+    changed: dict[str, bytes] = {}
+    for field, purpose in (("sealed_key", "account key"), ("sealed_eab_hmac", "eab hmac")):
+        sealed = getattr(account, field)
+        if sealed is not None and kid_of(bytes(sealed)) != ring().newest:
+            changed[field] = rewrap(bytes(sealed), context=_account_context(account, purpose), ring=ring())
+    return bool(changed) and CaAccount.objects.filter(pk=account.pk).update(**changed) == 1
