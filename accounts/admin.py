@@ -56,7 +56,7 @@ class UserAdmin(AuditedAdmin):
 
 
 @admin.register(Authenticator)
-class AuthenticatorAdmin(ReadOnlyAdmin):
+class AuthenticatorAdmin(ReadOnlyAdmin, AuditedAdmin):
     """Deleted by a superuser when somebody has lost their telephone; what it holds is shown to nobody."""
 
     list_display = ("user", "type", "created_at", "last_used_at")
@@ -67,9 +67,6 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return _superuser(request)
-
-    log_deletions = AuditedAdmin.log_deletions
-    remember = AuditedAdmin.remember
 
 
 @admin.register(EmailAddress)

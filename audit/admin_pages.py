@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -53,7 +54,16 @@ class QuickList(admin.ModelAdmin):
         return queryset.filter(by_id), False
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
-        return [self._seen_by(request, name) for name in super().get_fields(request, obj)]
+        names = flatten_fieldsets(self.fieldsets) if self.fieldsets else super().get_fields(request, obj)
+        return [self._seen_by(request, name) for name in names]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        if not self.fieldsets:
+            return super().get_fieldsets(request, obj)
+        return [
+            (title, {**options, "fields": [self._seen_by(request, name) for name in options["fields"]]})
+            for title, options in self.fieldsets
+        ]
 
     def _seen_by(self, request: HttpRequest, name: Any) -> Any:
         permission, otherwise = self.guarded.get(name, ("", name)) if isinstance(name, str) else ("", name)

@@ -22,6 +22,7 @@ from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, link, page_of
 from orders.admin.refund_form import RefundForm
 from orders.models import Order, OrderItem, Payment
 from orders.money import shown
+from orders.refunds import refund
 
 
 class ItemInline(ReadOnlyInline):
@@ -67,7 +68,7 @@ class PaymentInline(ReadOnlyInline):
 
 
 @admin.register(Order)
-class OrderAdmin(ReadOnlyAdmin):
+class OrderAdmin(ReadOnlyAdmin, AuditedAdmin):
     list_display = ("number", "state", "purchaser_email", "sum", "created_at", "paid_at")
     list_filter = ("state",)
     date_hierarchy = "created_at"
@@ -140,8 +141,6 @@ class OrderAdmin(ReadOnlyAdmin):
             return redirect(page_of(order))
         if not form.is_valid():
             return self._ask(request, order, form)
-        from orders.refunds import refund
-
         wanted = form.wanted()
         refund(wanted.payment, wanted.amount, wanted.reason, by=request.user, now=timezone.now())  # type: ignore[arg-type]
         messages.success(
@@ -165,5 +164,3 @@ class OrderAdmin(ReadOnlyAdmin):
                 (_t("State"), order.get_state_display()),
             ],
         )
-
-    ask = AuditedAdmin.ask
