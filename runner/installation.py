@@ -102,7 +102,7 @@ class Installation:
     def start_web(self) -> None:
         command = [
             sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{self.portal_port}",
-            "--workers", "2", "--threads", "4", "--timeout", "60", "--graceful-timeout", "5",
+            "--workers", "2", "--threads", "4", "--timeout", "60", "--graceful-timeout", "5", "--no-control-socket",
         ]  # fmt: skip
         self.processes.start("portal", command, self.env, ROOT)
 
