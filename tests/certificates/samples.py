@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from certificates import keys
+from certificates.exporters import Bundle, slug_for
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 EC_SHA256 = "1.2.840.10045.4.3.2"
@@ -246,3 +247,35 @@ def hierarchy() -> tuple[Authority, Authority]:
     """A root and the intermediate that issues, made once per process."""
     root = authority("Small Root")
     return root, authority("Small Intermediate", root)
+
+
+# --- what exporters get ---------------------------------------------------------------------------------------
+
+
+def bundle(
+    names: Sequence[str] = ("example.com", "www.example.com"),
+    *,
+    key: keys.PrivateKey | None,
+    leaf_key: keys.PrivateKey | None = None,
+    ocsp: str = "",
+    now: datetime = NOW,
+) -> Bundle:
+    """A bundle of a real certificate; `leaf_key` where the certificate's key is not the one handed over."""
+    _root, intermediate = hierarchy()
+    certificate = leaf(
+        intermediate,
+        names,
+        key=leaf_key or key,
+        ocsp=ocsp,
+        not_before=now - timedelta(hours=1),
+        not_after=now + timedelta(days=90),
+    )
+    return Bundle(
+        slug=slug_for(names),
+        names=list(names),
+        leaf_pem=pem_of(certificate),
+        chain_pem=[intermediate.pem],
+        key_der=keys.to_der(key) if key else None,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+    )
