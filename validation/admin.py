@@ -68,7 +68,7 @@ class AuthorizationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("ACME orders"))
     def order_links(self, authorization: Authorization) -> SafeString | str:
-        return links(authorization.acme_orders.all())  # type: ignore[attr-defined]  # the registry's name for its side
+        return links(authorization.acme_orders.all())  # the registry's name for its side
 
     @admin.display(description=_("controls"))
     def control_links(self, authorization: Authorization) -> SafeString | str:

@@ -50,7 +50,8 @@ class ServerAnswer:
     """What one server said about one name and type.
 
     `rcode` is a DNS word, or TIMEOUT, UNREACHABLE, MALFORMED, LAME (does not answer for the zone). `negative_ttl`
-    is how many seconds "nothing there" may be remembered (RFC 2308 §5). `soa` owns the negative answer.
+    is how many seconds "nothing there" may be remembered (RFC 2308 §5). `soa` owns the negative answer. `bogus`: the
+    server fails only because DNSSEC validation does.
     """
 
     server: Server
@@ -60,6 +61,7 @@ class ServerAnswer:
     negative_ttl: int | None = None
     soa: str = ""
     target: str = ""
+    bogus: bool = False
 
     @property
     def answered(self) -> bool:

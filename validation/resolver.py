@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import dns.exception
@@ -23,6 +24,7 @@ import dns.resolver
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from identifiers import suffixes
 from validation.addresses import IPNetwork, may_connect, networks
 from validation.answers import ANSWERED, Addresses, Answer, Delegation, Server, ServerAnswer
 from validation.deadline import Deadline
@@ -123,6 +125,7 @@ class Resolver:
             delegation = self._delegation(name)
             bogus = bogus or delegation.bogus
             replies = self._ask_servers(delegation, name, rdtype, everywhere=everywhere)
+            bogus = bogus or any(reply.bogus for reply in replies)
             chain = tuple(_text(link) for link in seen[1:])
             answer = Answer(
                 name=_text(name), rdtype=rdtype, zone=delegation.zone, servers=replies, chain=chain,
@@ -159,7 +162,17 @@ class Resolver:
         message, problem = self._exchange(server, name, rdtype)
         if message is None:
             return ServerAnswer(server=server, rcode=problem)
-        return _read(server, message, name, rdtype, walking=not self._nameservers)
+        reply = _read(server, message, name, rdtype, walking=not self._nameservers)
+        if reply.rcode == "SERVFAIL" and self._nameservers:
+            return replace(reply, bogus=self._answers_unchecked(server, name, rdtype) is not None)
+        return reply
+
+    def _answers_unchecked(
+        self, server: Server, name: dns.name.Name, rdtype: str
+    ) -> dns.message.Message | None:
+        """The reply of a server that failed, when asked not to check DNSSEC: a validating resolver then answers."""
+        message, _ = self._exchange(server, name, rdtype, flags=dns.flags.RD | dns.flags.CD)
+        return message if message is not None and dns.rcode.to_text(message.rcode()) in ANSWERED else None
 
     # --- finding who answers ------------------------------------------------------------------------
 
@@ -178,13 +191,19 @@ class Resolver:
         return found
 
     def _walk(self, name: dns.name.Name) -> Delegation:
-        """Climb from the name until a recursive resolver knows NS records."""
+        """Climb from the name until a recursive resolver knows NS records.
+
+        A failure below the registered domain may be the name's own (an alias in a circle): its servers tell more.
+        """
         bogus = False
+        registered = suffixes.registrable(_text(name)).count(".") + 1
         for depth in range(len(name.labels) - 1):
             candidate = dns.name.Name(name.labels[depth:])
             message, problem, failed = self._recurse(candidate, "NS")
             bogus = bogus or failed
             if message is None:
+                if problem == "SERVFAIL" and len(candidate.labels) - 1 > registered:
+                    continue
                 return Delegation(zone=_text(candidate), servers=(), rcode=problem, bogus=bogus)
             hosts = [rdata.target for rdata in _rdatas(message, candidate, "NS")]
             if hosts:
@@ -203,9 +222,8 @@ class Resolver:
             if problem in ANSWERED:
                 return message, "", False
             if problem == "SERVFAIL":
-                # Asked not to check, a validating resolver answers for a bogus zone: that tells the two apart.
-                unchecked, _ = self._exchange(server, name, rdtype, flags=dns.flags.RD | dns.flags.CD)
-                if unchecked is not None and dns.rcode.to_text(unchecked.rcode()) in ANSWERED:
+                unchecked = self._answers_unchecked(server, name, rdtype)
+                if unchecked is not None:
                     return unchecked, "", True
         return None, problem, False
 
@@ -272,10 +290,12 @@ def _read(
     server: Server, message: dns.message.Message, name: dns.name.Name, rdtype: str, *, walking: bool
 ) -> ServerAnswer:
     rcode = dns.rcode.to_text(message.rcode())
-    if rcode not in ANSWERED:
+    aliases = _rdatas(message, name, "CNAME")
+    if (
+        rcode not in ANSWERED and not aliases
+    ):  # BIND fails beside the aliases it could not follow to their end
         return ServerAnswer(server=server, rcode=rcode)
     records = _rdatas(message, name, rdtype)
-    aliases = _rdatas(message, name, "CNAME")
     if walking and not message.flags & dns.flags.AA and not records and not aliases:
         return ServerAnswer(server=server, rcode="LAME")
     if records:

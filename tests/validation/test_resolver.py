@@ -133,6 +133,14 @@ def test_a_bogus_zone_is_told_from_a_broken_one(world):
     assert (broken.bogus, broken.rcode) == (False, "SERVFAIL")
 
 
+def test_a_failure_of_the_name_itself_is_asked_of_its_own_servers(world):
+    recursive, one, two = world
+    recursive.fail("_acme-challenge.shop.example")
+    for server in (one, two):
+        server.add("_acme-challenge.shop.example", "CNAME", "_acme-challenge.shop.example.")
+    assert walking(recursive, one.port).txt("_acme-challenge.shop.example").loop
+
+
 def test_a_domain_nobody_knows_has_no_servers(world):
     recursive, one, _two = world
     answer = walking(recursive, one.port).txt("_acme-challenge.nowhere.test")

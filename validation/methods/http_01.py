@@ -91,7 +91,7 @@ def _status(report: FetchReport) -> str:
 
 def _body(report: FetchReport, wanted: Instruction) -> str:
     body, content = report.body, wanted.content.encode("ascii")
-    if body.removeprefix(_BOM).rstrip() == content:
+    if body.removeprefix(_BOM).rstrip() == content and not report.truncated:
         return "http_bom"
     if body.strip() == value_of(wanted.content).encode("ascii"):
         return "http_dns_value"
