@@ -18,7 +18,7 @@ from sandbox.cards import payments, sessions
 from sandbox.cards.book import Body, new_id
 from sandbox.cards.errors import Refusal, invalid, missing
 from sandbox.cards.events import API_VERSION, Cause
-from sandbox.cards.parameters import Parameters, decode, integer
+from sandbox.cards.parameters import TEXT, Parameters, check_known, decode, integer
 from sandbox.cards.processor import Processor
 
 log = logging.getLogger(__name__)
@@ -251,10 +251,11 @@ class Api:
 def narrowed(kind: str, params: Parameters) -> tuple[str, tuple[Any, ...]]:
     """SQL for a list's filters and the values in it; raises Refusal for filters there are not."""
     where, values = "", []
-    known = {*FILTERS[kind], "created", "limit", "starting_after", "ending_before", "expand"}
-    for param in params:
-        if param not in known | ({"types"} if kind == "event" else set()):
-            raise invalid(f"Received unknown parameter: {param}", param, "parameter_unknown")
+    created = params.get("created")
+    shape: dict[str, Any] = dict.fromkeys((*FILTERS[kind], "limit", "starting_after", "ending_before"), TEXT)
+    shape |= {"expand": [TEXT], **({"types": [TEXT]} if kind == "event" else {})}
+    shape["created"] = dict.fromkeys(RANGES, TEXT) if isinstance(created, dict) else TEXT
+    check_known(params, shape)
     for member in FILTERS[kind]:
         if params.get(member):
             # `member` is one of FILTERS above, so the query holds no input.
@@ -263,16 +264,10 @@ def narrowed(kind: str, params: Parameters) -> tuple[str, tuple[Any, ...]]:
     if params.get("types"):
         where += f" AND json_extract(body, '$.type') IN ({','.join('?' * len(params['types']))})"
         values += params["types"]
-    created = params.get("created")
-    bounds = created if isinstance(created, dict) else {"eq": created} if created else {}
+    bounds = created if isinstance(created, dict) else {"": created} if created else {}
     for name, bound in bounds.items():
-        sign = "=" if name == "eq" and not isinstance(created, dict) else RANGES.get(name)
-        if sign is None:
-            raise invalid(
-                f"Received unknown parameter: created[{name}]", f"created[{name}]", "parameter_unknown"
-            )
-        where += f" AND created {sign} ?"
-        values.append(integer(bound, f"created[{name}]", 0, 10**11))
+        where += f" AND created {RANGES.get(name, '=')} ?"
+        values.append(integer(bound, f"created[{name}]" if name else "created", 0, 10**11))
     return where, tuple(values)
 
 

@@ -34,7 +34,8 @@ def split_name(name: str) -> list[str]:
     """`a[b][0]` as its parts; raises Refusal."""
     head, bracket, tail = name.partition("[")
     parts = [head, *PIECE.findall(bracket + tail)]
-    if "".join([head, *(f"[{part}]" for part in parts[1:])]) != name or len(parts) > MAX_DEPTH:
+    written = head + "".join(f"[{part}]" for part in parts[1:])
+    if written != name or "]" in head or len(parts) > MAX_DEPTH:
         raise invalid(f"Invalid parameter name: {name}", name)
     return parts
 

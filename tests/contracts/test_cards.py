@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,11 @@ def till(shared_till: Till) -> Iterator[Till]:
 
 
 @pytest.fixture
-def client(till: Till) -> stripe.StripeClient:
+def client(till: Till) -> Any:
     return client_of(till)
 
 
-def client_of(till: Till, key: str = SECRET_KEY) -> stripe.StripeClient:
+def client_of(till: Till, key: str = SECRET_KEY) -> Any:
     return stripe.StripeClient(key, base_addresses={"api": till.url}, max_network_retries=0)
 
 
@@ -63,7 +64,7 @@ def wanted(**changes: Any) -> Any:
     return {key: value for key, value in (params | changes).items() if value is not None}
 
 
-def make(client: stripe.StripeClient, key: str | None = None, **changes: Any) -> Any:
+def make(client: Any, key: str | None = None, **changes: Any) -> Any:
     return client.v1.checkout.sessions.create(wanted(**changes), {"idempotency_key": key} if key else {})
 
 
@@ -80,7 +81,7 @@ def names(till: Till, subject: str) -> list[str]:
     return sorted(event.type for event in events(till, subject))
 
 
-def test_a_new_session_is_open_unpaid_and_says_what_was_asked(client: stripe.StripeClient) -> None:
+def test_a_new_session_is_open_unpaid_and_says_what_was_asked(client: Any) -> None:
     session = make(client)
     assert (session.status, session.payment_status, session.livemode) == ("open", "unpaid", False)
     assert (session.amount_total, session.amount_subtotal, session.currency) == (3980, 3980, "eur")
@@ -92,7 +93,7 @@ def test_a_new_session_is_open_unpaid_and_says_what_was_asked(client: stripe.Str
     assert httpx.get(session.url).status_code == 200
 
 
-def test_a_session_is_found_again_with_its_line_items(client: stripe.StripeClient) -> None:
+def test_a_session_is_found_again_with_its_line_items(client: Any) -> None:
     session = make(client)
     again = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["line_items"]})
     assert again.id == session.id
@@ -101,9 +102,7 @@ def test_a_session_is_found_again_with_its_line_items(client: stripe.StripeClien
     assert listed.data[0].price.unit_amount == 1990
 
 
-def test_the_same_key_and_request_give_the_same_session_and_say_so(
-    till: Till, client: stripe.StripeClient
-) -> None:
+def test_the_same_key_and_request_give_the_same_session_and_say_so(till: Till, client: Any) -> None:
     ends = int(time.time()) + 3600
     first = make(client, "order-17-1", expires_at=ends)
     before = len(till.state()["sessions"])
@@ -114,7 +113,7 @@ def test_the_same_key_and_request_give_the_same_session_and_say_so(
     assert len(till.state()["sessions"]) == before
 
 
-def test_the_same_key_with_another_request_is_refused(client: stripe.StripeClient) -> None:
+def test_the_same_key_with_another_request_is_refused(client: Any) -> None:
     ends = int(time.time()) + 3600
     make(client, "order-18-1", expires_at=ends)
     with pytest.raises(stripe.IdempotencyError) as refused:
@@ -122,7 +121,7 @@ def test_the_same_key_with_another_request_is_refused(client: stripe.StripeClien
     assert refused.value.http_status == 400
 
 
-def test_a_request_refused_for_its_parameters_leaves_its_key_free(client: stripe.StripeClient) -> None:
+def test_a_request_refused_for_its_parameters_leaves_its_key_free(client: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError):
         make(client, "order-20-1", success_url="nonsense")
     assert make(client, "order-20-1").status == "open"
@@ -147,7 +146,7 @@ def test_a_request_refused_for_its_parameters_leaves_its_key_free(client: stripe
     ],
 )
 def test_a_session_that_cannot_be_is_refused_and_the_parameter_named(
-    client: stripe.StripeClient, changes: dict[str, Any], param: str, code: str | None
+    client: Any, changes: dict[str, Any], param: str, code: str | None
 ) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         make(client, **changes)
@@ -163,7 +162,7 @@ def test_a_session_that_cannot_be_is_refused_and_the_parameter_named(
     ],
 )
 def test_an_amount_is_a_whole_number_of_minor_units_in_a_currency(
-    client: stripe.StripeClient, price: dict[str, Any], member: str
+    client: Any, price: dict[str, Any], member: str
 ) -> None:
     item = {
         "price_data": {"currency": "eur", "unit_amount": 100, "product_data": {"name": "DV"}, **price},
@@ -187,17 +186,15 @@ def test_no_key_is_not_let_in_and_a_basic_one_is(till: Till) -> None:
     assert httpx.get(f"{till.url}/v1/balance", auth=(SECRET_KEY, "")).status_code == 200
 
 
-def test_every_answer_carries_a_request_id(till: Till, client: stripe.StripeClient) -> None:
+def test_every_answer_carries_a_request_id(till: Till, client: Any) -> None:
     assert make(client).last_response.request_id.startswith("req_")
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.checkout.sessions.retrieve("cs_test_none")
-    assert refused.value.request_id.startswith("req_")
+    assert str(refused.value.request_id).startswith("req_")
     assert (refused.value.http_status, refused.value.code) == (404, "resource_missing")
 
 
-def test_paying_settles_the_session_and_tells_the_portal_in_signed_events(
-    till: Till, client: stripe.StripeClient
-) -> None:
+def test_paying_settles_the_session_and_tells_the_portal_in_signed_events(till: Till, client: Any) -> None:
     session = make(client)
     answer = till.pay(session.id).json()
     assert answer["redirect"] == f"http://127.0.0.1:8000/paid?session={session.id}"
@@ -220,7 +217,7 @@ def test_paying_settles_the_session_and_tells_the_portal_in_signed_events(
     assert completed.api_version == stripe.api_version
 
 
-def test_a_webhook_signature_covers_every_octet_of_the_body(till: Till, client: stripe.StripeClient) -> None:
+def test_a_webhook_signature_covers_every_octet_of_the_body(till: Till, client: Any) -> None:
     till.pay(make(client).id)
     wait_until(lambda: till.receiver.got)
     body, signature = till.receiver.got[0]
@@ -230,9 +227,7 @@ def test_a_webhook_signature_covers_every_octet_of_the_body(till: Till, client: 
         stripe.Webhook.construct_event(body, signature, "whsec_other")
 
 
-def test_a_declined_card_leaves_the_session_open_to_try_again(
-    till: Till, client: stripe.StripeClient
-) -> None:
+def test_a_declined_card_leaves_the_session_open_to_try_again(till: Till, client: Any) -> None:
     session = make(client)
     assert till.pay(session.id, "declined").json()["problem"] == "Your card was declined."
     tried = client.v1.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent"]})
@@ -252,7 +247,7 @@ def test_a_declined_card_leaves_the_session_open_to_try_again(
     ],
 )
 def test_a_delayed_payment_completes_unpaid_and_is_settled_later(
-    till: Till, client: stripe.StripeClient, outcome: str, status: str, event: str
+    till: Till, client: Any, outcome: str, status: str, event: str
 ) -> None:
     session = make(client)
     till.pay(session.id, outcome, delay=60)
@@ -264,9 +259,7 @@ def test_a_delayed_payment_completes_unpaid_and_is_settled_later(
     assert client.v1.checkout.sessions.retrieve(session.id).payment_status == status
 
 
-def test_an_open_session_can_be_expired_by_a_call_and_not_twice(
-    till: Till, client: stripe.StripeClient
-) -> None:
+def test_an_open_session_can_be_expired_by_a_call_and_not_twice(till: Till, client: Any) -> None:
     session = make(client)
     ended = client.v1.checkout.sessions.expire(session.id)
     assert (ended.status, ended.url) == ("expired", None)
@@ -276,7 +269,7 @@ def test_an_open_session_can_be_expired_by_a_call_and_not_twice(
     assert till.pay(session.id).status_code == 409
 
 
-def test_a_paid_session_cannot_be_expired(till: Till, client: stripe.StripeClient) -> None:
+def test_a_paid_session_cannot_be_expired(till: Till, client: Any) -> None:
     session = make(client)
     till.pay(session.id)
     with pytest.raises(stripe.InvalidRequestError, match="status of complete"):
@@ -286,14 +279,14 @@ def test_a_paid_session_cannot_be_expired(till: Till, client: stripe.StripeClien
     assert client.v1.checkout.sessions.retrieve(session.id).status == "complete"
 
 
-def test_a_session_ends_by_itself_when_its_time_is_over(till: Till, client: stripe.StripeClient) -> None:
+def test_a_session_ends_by_itself_when_its_time_is_over(till: Till, client: Any) -> None:
     session = make(client)
     till.ahead = 1801
     wait_until(lambda: names(till, session.id) == ["checkout.session.expired"])
     assert client.v1.checkout.sessions.retrieve(session.id).status == "expired"
 
 
-def test_a_refund_gives_back_all_or_a_part_and_never_more(till: Till, client: stripe.StripeClient) -> None:
+def test_a_refund_gives_back_all_or_a_part_and_never_more(till: Till, client: Any) -> None:
     session = make(client)
     till.pay(session.id)
     intent = client.v1.checkout.sessions.retrieve(session.id).payment_intent
@@ -325,7 +318,7 @@ def test_a_refund_gives_back_all_or_a_part_and_never_more(till: Till, client: st
     assert names(till, part.charge).count("refund.created") == 2
 
 
-def test_a_refund_asked_twice_with_one_key_is_given_once(till: Till, client: stripe.StripeClient) -> None:
+def test_a_refund_asked_twice_with_one_key_is_given_once(till: Till, client: Any) -> None:
     session = make(client)
     till.pay(session.id)
     intent = client.v1.checkout.sessions.retrieve(session.id).payment_intent
@@ -339,7 +332,7 @@ def test_a_refund_asked_twice_with_one_key_is_given_once(till: Till, client: str
     assert len(client.v1.refunds.list({"payment_intent": intent}).data) == 1
 
 
-def test_an_unpaid_session_has_nothing_to_refund(till: Till, client: stripe.StripeClient) -> None:
+def test_an_unpaid_session_has_nothing_to_refund(till: Till, client: Any) -> None:
     session = make(client)
     till.pay(session.id, "declined")
     intent = client.v1.checkout.sessions.retrieve(session.id).payment_intent
@@ -347,9 +340,7 @@ def test_an_unpaid_session_has_nothing_to_refund(till: Till, client: stripe.Stri
         client.v1.refunds.create({"payment_intent": intent})
 
 
-def test_sessions_are_listed_newest_first_in_pages_and_by_payment(
-    till: Till, client: stripe.StripeClient
-) -> None:
+def test_sessions_are_listed_newest_first_in_pages_and_by_payment(till: Till, client: Any) -> None:
     made = [make(client).id for _ in range(5)]
     newest = client.v1.checkout.sessions.list({"limit": 2})
     assert [session.id for session in newest.data] == [made[4], made[3]]
@@ -367,7 +358,7 @@ def test_sessions_are_listed_newest_first_in_pages_and_by_payment(
     assert future.data == []
 
 
-def test_events_are_kept_for_whoever_missed_the_webhook(till: Till, client: stripe.StripeClient) -> None:
+def test_events_are_kept_for_whoever_missed_the_webhook(till: Till, client: Any) -> None:
     session = make(client)
     till.pay(session.id, webhook="never")
     listed = client.v1.events.list({"type": "checkout.session.completed", "limit": 1})
@@ -379,20 +370,24 @@ def test_events_are_kept_for_whoever_missed_the_webhook(till: Till, client: stri
     assert events(till, session.id) == []
 
 
-def test_a_webhook_is_sent_until_it_is_taken(till: Till, client: stripe.StripeClient) -> None:
+def test_a_webhook_is_sent_until_it_is_taken(till: Till, client: Any) -> None:
     till.receiver.answers = [500, 503, 404]
     session = make(client)
+
+    def sent(times: int) -> bool:
+        return len(events(till, session.id)) == times
+
     client.v1.checkout.sessions.expire(session.id)
     for attempts, seconds in enumerate((0, 2, 5, 30), 1):
         till.ahead = seconds
-        wait_until(lambda wanted=attempts: len(events(till, session.id)) == wanted)
+        wait_until(partial(sent, attempts))
     till.ahead = 1700
     time.sleep(0.6)
     assert len(events(till, session.id)) == 4
     assert len({event.id for event in events(till, session.id)}) == 1
 
 
-def test_webhooks_can_come_twice_or_late(till: Till, client: stripe.StripeClient) -> None:
+def test_webhooks_can_come_twice_or_late(till: Till, client: Any) -> None:
     twice, late = make(client), make(client)
     till.pay(twice.id, webhook="twice")
     wait_until(lambda: names(till, twice.id) == ["checkout.session.completed"] * 2)
@@ -418,7 +413,7 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
         assert client.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
 
 
-def test_a_free_order_needs_no_payment(till: Till, client: stripe.StripeClient) -> None:
+def test_a_free_order_needs_no_payment(till: Till, client: Any) -> None:
     price = {"currency": "eur", "unit_amount": 0, "product_data": {"name": "Trial"}}
     session = make(client, line_items=[{"price_data": price, "quantity": 1}])
     till.pay(session.id)
@@ -430,12 +425,12 @@ def test_a_free_order_needs_no_payment(till: Till, client: stripe.StripeClient) 
     )
 
 
-def test_the_account_and_the_balance_can_be_read(till: Till, client: stripe.StripeClient) -> None:
+def test_the_account_and_the_balance_can_be_read(till: Till, client: Any) -> None:
     assert client.v1.accounts.retrieve_current().charges_enabled is True
     assert client.v1.balance.retrieve().livemode is False
 
 
-def test_an_endpoint_that_is_not_here_says_so(client: stripe.StripeClient) -> None:
+def test_an_endpoint_that_is_not_here_says_so(client: Any) -> None:
     with pytest.raises(stripe.InvalidRequestError) as refused:
         client.v1.customers.list()
     assert refused.value.http_status == 404

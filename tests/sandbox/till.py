@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -99,7 +100,7 @@ class Till:
         """A move on the hosted page, by the control interface."""
         return httpx.post(f"{self.url}/control/pay/{session_id}", json={"outcome": outcome, **more})
 
-    def state(self) -> dict[str, list[dict[str, object]]]:
+    def state(self) -> dict[str, list[dict[str, Any]]]:
         """All that the processor knows."""
         return httpx.get(f"{self.url}/control/state").json()
 
