@@ -262,7 +262,6 @@ def _end(payment: Payment, state: Payment.State, **values: object) -> bool:
     rows = rows.live() if live_only else rows.unsettled()
     if rows.update(state=state, due_at=None, lease_until=None, epoch=F("epoch") + 1, **values) != 1:
         return False
-    payment.state = state
-    for name, value in values.items():
+    for name, value in {"state": state, "due_at": None, "lease_until": None, **values}.items():
         setattr(payment, name, value)
     return True

@@ -13,7 +13,11 @@ from orders.models import Agreement, Product
 from tests.conftest import NOW
 from tests.orders.fake_gateway import FakeGateway
 
-PURCHASER = {"purchaser_name": "Alice Archer", "purchaser_email": "alice@example.org", "purchaser_country": "DE"}
+PURCHASER = {
+    "purchaser_name": "Alice Archer",
+    "purchaser_email": "alice@example.org",
+    "purchaser_country": "DE",
+}
 
 
 @pytest.fixture(autouse=True)

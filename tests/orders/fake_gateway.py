@@ -119,12 +119,16 @@ class FakeGateway(ThreadingHTTPServer):
         if parts == ["refunds"] and method == "POST":
             return self.create_refund(params)
         if parts == ["refunds"]:
-            return 200, listed([r for r in self.all_refunds.values() if r["payment_intent"] == params["payment_intent"]])
+            return 200, listed(
+                [r for r in self.all_refunds.values() if r["payment_intent"] == params["payment_intent"]]
+            )
         if parts[0] == "disputes" and parts[1] in self.disputes:
             return 200, self.disputes[parts[1]]
         return missing()
 
-    def serve_session(self, method: str, rest: list[str], params: dict[str, str]) -> tuple[int, dict[str, Any]]:
+    def serve_session(
+        self, method: str, rest: list[str], params: dict[str, str]
+    ) -> tuple[int, dict[str, Any]]:
         if not rest and method == "POST":
             return self.create_session(params)
         if not rest:
@@ -134,7 +138,9 @@ class FakeGateway(ThreadingHTTPServer):
             return missing()
         if rest[1:] == ["expire"]:
             if session["status"] != "open":
-                return 400, {"error": {"type": "invalid_request_error", "message": "Only open sessions expire."}}
+                return 400, {
+                    "error": {"type": "invalid_request_error", "message": "Only open sessions expire."}
+                }
             self.expire(rest[0])
         return 200, self.shown(session)
 
@@ -184,7 +190,9 @@ def listed(things: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def missing() -> tuple[int, dict[str, Any]]:
-    return 404, {"error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such thing."}}
+    return 404, {
+        "error": {"type": "invalid_request_error", "code": "resource_missing", "message": "No such thing."}
+    }
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -203,7 +211,10 @@ class Handler(BaseHTTPRequestHandler):
         fake = self.server
         url = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        params = {name: values[-1] for name, values in parse_qs(url.query + "&" + body, keep_blank_values=True).items()}
+        params = {
+            name: values[-1]
+            for name, values in parse_qs(url.query + "&" + body, keep_blank_values=True).items()
+        }
         key = self.headers.get("Idempotency-Key", "") if method == "POST" else ""
         with fake.lock:
             fake.calls[f"{method} {url.path}"] += 1
@@ -213,7 +224,10 @@ class Handler(BaseHTTPRequestHandler):
                 return self.answer(instead, {"error": {"type": "api_error", "message": "Out of order."}})
             known = fake.kept.get(key) if key else None
             if known and known[0] != body:
-                answer: tuple[int, dict[str, Any]] = (400, {"error": {"type": "idempotency_error", "message": "Other parameters."}})
+                answer: tuple[int, dict[str, Any]] = (
+                    400,
+                    {"error": {"type": "idempotency_error", "message": "Other parameters."}},
+                )
             elif known:
                 answer = known[1:]
             else:
@@ -246,10 +260,19 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def event(kind: str, thing: dict[str, Any], event_id: str = "evt_1", **more: Any) -> dict[str, Any]:
-    return {"id": event_id, "object": "event", "type": kind, "livemode": False, "data": {"object": thing}, **more}
+    return {
+        "id": event_id,
+        "object": "event",
+        "type": kind,
+        "livemode": False,
+        "data": {"object": thing},
+        **more,
+    }
 
 
-def signed(document: dict[str, Any], *, secret: str = WEBHOOK_SECRET, at: int | None = None) -> tuple[str, str]:
+def signed(
+    document: dict[str, Any], *, secret: str = WEBHOOK_SECRET, at: int | None = None
+) -> tuple[str, str]:
     """Return the body and its Stripe-Signature header, made by the SDK."""
     body = json.dumps(document)
     return body, stripe.WebhookSignature.generate_signature_header(body, secret, timestamp=at)

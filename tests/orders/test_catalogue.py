@@ -24,7 +24,10 @@ def test_a_second_run_changes_nothing_that_an_operator_edited(db):
     Price.objects.filter(product__slug="dv", years=3).delete()
     assert catalogue.seed(NOW, "EUR") == []
     assert Product.objects.get(slug="ov").title == "Business"
-    assert list(Price.objects.filter(product__slug="dv").values_list("years", "amount")) == [(1, 1), (2, 3500)]
+    assert list(Price.objects.filter(product__slug="dv").values_list("years", "amount")) == [
+        (1, 1),
+        (2, 3500),
+    ]
     assert Agreement.objects.count() == 1
 
 

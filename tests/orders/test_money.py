@@ -14,7 +14,13 @@ from portal.money_text import exponent
 
 @pytest.mark.parametrize(
     ("amount", "currency", "text"),
-    [(4900, "EUR", "49.00 EUR"), (5, "USD", "0.05 USD"), (4900, "JPY", "4900 JPY"), (1234, "KWD", "1.234 KWD"), (-50, "EUR", "-0.50 EUR")],
+    [
+        (4900, "EUR", "49.00 EUR"),
+        (5, "USD", "0.05 USD"),
+        (4900, "JPY", "4900 JPY"),
+        (1234, "KWD", "1.234 KWD"),
+        (-50, "EUR", "-0.50 EUR"),
+    ],
 )
 def test_it_writes_money_with_its_currency(amount, currency, text):
     assert shown(amount, currency) == text

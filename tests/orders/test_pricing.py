@@ -11,20 +11,31 @@ from orders.models import Price, Product
 from orders.pricing import NotForSale, WildcardNotOffered, quote, reckon
 
 names_of = st.lists(
-    st.builds(Name, st.from_regex(r"[a-z]{1,8}\.example", fullmatch=True), st.booleans()), unique=True, max_size=30
+    st.builds(Name, st.from_regex(r"[a-z]{1,8}\.example", fullmatch=True), st.booleans()),
+    unique=True,
+    max_size=30,
 )
 amounts = st.integers(0, 100_000)
 
 
 @st.composite
 def price_lists(draw):
-    product = Product(slug="p", title="P", wildcard=draw(st.booleans()), names_included=draw(st.integers(1, 5)))
+    product = Product(
+        slug="p", title="P", wildcard=draw(st.booleans()), names_included=draw(st.integers(1, 5))
+    )
     base, extra, wild = 0, 0, 0
     rows = []
     for years in (1, 2, 3):
         base, extra, wild = base + draw(amounts), extra + draw(amounts), wild + draw(amounts)
         rows.append(
-            Price(product=product, years=years, currency="EUR", amount=base, extra_name_amount=extra, extra_wildcard_amount=wild)
+            Price(
+                product=product,
+                years=years,
+                currency="EUR",
+                amount=base,
+                extra_name_amount=extra,
+                extra_wildcard_amount=wild,
+            )
         )
     return rows
 
@@ -63,7 +74,12 @@ def test_the_seeded_prices_are_what_the_window_says(shop):
     assert quote(dv, [Name("a.example"), Name("www.a.example")], 1, "EUR").total == 1900 + 900
     assert quote(dv, [Name("a.example"), Name("a.example", wildcard=True)], 3, "EUR").total == 4900 + 19900
     assert quote(wildcard, [Name("a.example", wildcard=True), Name("a.example")], 1, "EUR").total == 8900
-    more = [Name("a.example", wildcard=True), Name("a.example"), Name("b.example"), Name("b.example", wildcard=True)]
+    more = [
+        Name("a.example", wildcard=True),
+        Name("a.example"),
+        Name("b.example"),
+        Name("b.example", wildcard=True),
+    ]
     assert quote(wildcard, more, 2, "EUR").total == 16500 + 1600 + 13900
 
 

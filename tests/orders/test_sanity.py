@@ -62,7 +62,9 @@ def test_it_offers_nothing_that_is_there_or_covered(shop):
 
 
 def test_it_tells_of_a_name_paid_for_twice(shop):
-    notices = look_quickly(shop["wildcard-dv"], [WILD, Name("shop.example"), Name("www.shop.example")]).notices
+    notices = look_quickly(
+        shop["wildcard-dv"], [WILD, Name("shop.example"), Name("www.shop.example")]
+    ).notices
     assert [notice.name for notice in notices] == [Name("www.shop.example")]
 
 
@@ -71,7 +73,10 @@ def test_what_the_hall_adds_is_asked_last_and_only_for_suitable_names(shop, monk
 
     def caa(product, names):
         asked.append(names)
-        return [Refusal("no", name=names[0], record='shop.example. CAA 0 issue "ca.example"'), Notice("hm", name=names[0])]
+        return [
+            Refusal("no", name=names[0], record='shop.example. CAA 0 issue "ca.example"'),
+            Notice("hm", name=names[0]),
+        ]
 
     monkeypatch.setattr(sanity, "CHECKS", {"caa": caa})
     assert look(shop["wildcard-dv"], [Name("shop.example")]).refusals[0].record == ""
