@@ -56,9 +56,6 @@ class Verdict:
     detail: str
     slug: str
 
-    def __bool__(self) -> bool:
-        return bool(self.text or self.detail)
-
 
 def verdict_of(problem: Mapping[str, Any] | None) -> Verdict | None:
     """Read a problem as certificates/issuance/problems.py stores it; None where there is none."""

@@ -7,10 +7,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from certificates.activation.forms.fields import PlainText, Telephone
+from certificates.activation.forms.fields import Address, PlainText, Telephone
 from certificates.models import Activation
 
 ADMIN_FIELDS = ("admin_name", "admin_email", "admin_phone", "admin_organization")
@@ -21,8 +20,8 @@ def _name() -> PlainText:
     return PlainText(label=gettext_lazy("Full name"), max_length=120)
 
 
-def _email() -> forms.EmailField:
-    return forms.EmailField(label=gettext_lazy("E-mail address"), max_length=254)
+def _email() -> Address:
+    return Address(label=gettext_lazy("E-mail address"), max_length=254)
 
 
 def _phone() -> Telephone:
@@ -81,21 +80,6 @@ class ContactsForm(forms.Form):
             for field in TECH_FIELDS:
                 self.errors.pop(field, None)
         return cleaned
-
-    def clean_admin_email(self) -> str:
-        return _printable(self.cleaned_data["admin_email"])
-
-    def clean_tech_email(self) -> str:
-        return _printable(self.cleaned_data["tech_email"])
-
-
-def _printable(address: str) -> str:
-    if not address.isprintable():
-        raise ValidationError(
-            _("This contains invisible or control characters. Type it again by hand instead of pasting it."),
-            code="control_character",
-        )
-    return address
 
 
 def _initial(activation: Activation) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
 from django.utils.translation import gettext_lazy as _
 
-_TELEPHONE = re.compile(r"\+?[0-9][0-9 ()./-]{3,37}(?: ?(?:x|ext\.?) ?[0-9]{1,6})?", re.IGNORECASE)
+_TELEPHONE = re.compile(r"\+?[0-9(][0-9 ()./-]{3,37}(?: ?(?:x|ext\.?) ?[0-9]{1,6})?", re.IGNORECASE)
 FEWEST_DIGITS = 5
 
 
@@ -46,3 +47,10 @@ class Telephone(PlainText):
                 ),
                 code="telephone",
             )
+
+
+class Address(PlainText):
+    """An e-mail address that can be reached from outside."""
+
+    default_validators = [EmailValidator(allowlist=[])]
+    widget = forms.EmailInput

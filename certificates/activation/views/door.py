@@ -20,7 +20,8 @@ from accounts.people import signed_in
 from certificates.activation import steps
 from certificates.activation.opening import open_activation
 from certificates.activation.saving import Author
-from certificates.models import Activation
+from certificates.activation.verdicts import Verdict, verdict_of
+from certificates.models import Activation, Issuance
 from orders.models import Plan
 
 More = ParamSpec("More")
@@ -89,8 +90,18 @@ def page(
         "steps": steps.stepper(activation, step),
         "editable": steps.editable(activation.plan),
         "draft": activation.drafts.get(step.slug),
+        "failure": _failure(activation),
     }
     return render(request, f"certificates/activation/{template}", context | more, status=status)
+
+
+def _failure(activation: Activation) -> Verdict | None:
+    """Return why the CA refused the last request for good, None while there is no such refusal to mend."""
+    rows = Issuance.objects.filter(plan_id=activation.plan_id).exclude(state=Issuance.State.WITHDRAWN)
+    newest = rows.order_by("-created_at").only("state", "problem").first()
+    if newest is None or newest.state != Issuance.State.FAILED:
+        return None
+    return verdict_of(newest.problem) or Verdict("", "", "")
 
 
 def too_late(request: HttpRequest, activation: Activation, refused: Exception) -> HttpResponse:

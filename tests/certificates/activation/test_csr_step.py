@@ -20,7 +20,10 @@ def csr_of(*names, **more):
 
 def test_it_starts_from_the_names_and_the_purchaser_of_the_order(wizard):
     wizard.plan.item.order.__class__.objects.filter(pk=wizard.plan.item.order_id).update(
-        purchaser_name="Alice Archer", purchaser_email="alice@example.org", purchaser_country="DE", purchaser_company="Archer"
+        purchaser_name="Alice Archer",
+        purchaser_email="alice@example.org",
+        purchaser_country="DE",
+        purchaser_company="Archer",
     )
     page = wizard.get("activation-csr")
     assert page.status_code == 200
@@ -34,7 +37,10 @@ def test_it_saves_our_own_key_and_goes_on(wizard):
     assert answer.url == wizard.url("activation-contacts")
     saved = wizard.activation
     assert (saved.csr_source, saved.key_type, saved.organization, saved.country) == (
-        "generated", "rsa-3072", "Ärcher & Söhne", "DE",
+        "generated",
+        "rsa-3072",
+        "Ärcher & Söhne",
+        "DE",
     )
     assert saved.csr_done_at is not None
     assert saved.common_name == "shop.example"
@@ -59,7 +65,9 @@ def test_it_puts_the_chosen_common_name_first(wizard_for):
 
 def test_it_adds_the_asterisk_on_a_wildcard_line(wizard_for):
     wizard = wizard_for("*.shop.example")
-    wizard.post("activation-csr", {"csr_source": "generated", "common": "wildcard-1", "wildcard-1": "shop.example"})
+    wizard.post(
+        "activation-csr", {"csr_source": "generated", "common": "wildcard-1", "wildcard-1": "shop.example"}
+    )
     assert wizard.texts == ["*.shop.example"]
 
 
@@ -168,7 +176,9 @@ def test_it_takes_a_good_csr(wizard):
 
 def test_it_shows_what_is_in_the_csr_without_javascript(wizard):
     key = samples.key_of("rsa-2048")
-    page = wizard.post("activation-verify-csr", {"csr_source": "generated", "csr": csr_of("shop.example", key=key)})
+    page = wizard.post(
+        "activation-verify-csr", {"csr_source": "generated", "csr": csr_of("shop.example", key=key)}
+    )
     text = page.content.decode()
     assert "Step 1 of 4, CSR" in text
     assert "This CSR is good" in text
@@ -178,7 +188,9 @@ def test_it_shows_what_is_in_the_csr_without_javascript(wizard):
 
 def test_it_shows_only_the_verdict_to_htmx(wizard):
     answer = wizard.post(
-        "activation-verify-csr", {"csr": csr_of("shop.example"), "single-1": "shop.example"}, headers={"hx-request": "true"}
+        "activation-verify-csr",
+        {"csr": csr_of("shop.example"), "single-1": "shop.example"},
+        headers={"hx-request": "true"},
     )
     text = answer.content.decode()
     assert "This CSR is good" in text
@@ -241,7 +253,9 @@ def test_it_says_which_names_are_missing_and_offers_those_of_the_csr(wizard):
     text = answer.content.decode()
     assert "shop.example" in text
     assert "Use the names in the CSR" in text
-    assert wizard.paste(csr_of("other.example"), "shop.example", adopt="1").url == wizard.url("activation-csr")
+    assert wizard.paste(csr_of("other.example"), "shop.example", adopt="1").url == wizard.url(
+        "activation-csr"
+    )
     assert wizard.texts == ["other.example"]
     assert "This CSR is good" in wizard.get("activation-csr").content.decode()
 
@@ -266,10 +280,14 @@ def key_texts():
     key = samples.key_of("rsa-2048")
     plain = keys.to_pem(key).decode()
     old = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
     ).decode()
     locked = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
     ).decode()
     bare = "".join(plain.splitlines()[1:-1])
     return {
@@ -282,11 +300,15 @@ def key_texts():
     }
 
 
-@pytest.mark.parametrize("kind", ["pkcs8", "pkcs1", "encrypted", "with the csr", "bare base64", "in a huge text"])
+@pytest.mark.parametrize(
+    "kind", ["pkcs8", "pkcs1", "encrypted", "with the csr", "bare base64", "in a huge text"]
+)
 @pytest.mark.parametrize("door", ["save", "verify", "verify by htmx", "draft"])
 def test_it_never_stores_nor_echoes_a_private_key(wizard, kind, door):
     text = key_texts()[kind]
-    secret = max((line for line in text.splitlines() if "-" not in line and "x" * 60 not in line), key=len)[:60]
+    secret = max((line for line in text.splitlines() if "-" not in line and "x" * 60 not in line), key=len)[
+        :60
+    ]
     data = {"csr_source": "pasted", "csr": text, "single-1": "shop.example"}
     name = {"save": "activation-csr", "draft": "activation-csr-draft"}.get(door, "activation-verify-csr")
     headers = {"hx-request": "true"} if "htmx" in door else {}

@@ -1,0 +1,326 @@
+"""Step 4: what to publish, what is seen there, and the buttons beside it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from certificates.activation.approving import approval_of
+from certificates.models import AcmeOrder, Issuance
+from tests.factories import certificate_for
+from validation.methods import METHODS
+from validation.models import Authorization, Challenge
+from validation.problems import Finding
+
+pytestmark = pytest.mark.django_db
+
+TOKEN = "tokenAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+
+def open_order(wizard, **order):
+    """What the issuance loop writes once the CA has opened the order: authorizations with both challenges."""
+    now = timezone.now()
+    row = AcmeOrder.objects.get(issuance=wizard.running, status="pending")
+    for entry in wizard.running.names:
+        authorization = Authorization.objects.create(
+            owner=wizard.plan.owner,
+            plan_id=wizard.plan.pk,
+            url=f"https://ca.example/authz/{entry['ascii']}/{entry['wildcard']}/{row.attempt}",
+            identifier=entry["ascii"],
+            wildcard=entry["wildcard"],
+            method=entry["method"],
+            created_at=now,
+            due_at=now + timedelta(minutes=2),
+        )
+        row.authorizations.add(authorization)
+        for kind in ("http-01", "dns-01"):
+            Challenge.objects.create(
+                authorization=authorization,
+                url=f"{authorization.url}/{kind}",
+                type=kind,
+                token=f"{TOKEN}{row.attempt}",
+                key_authorization=f"{TOKEN}{row.attempt}.thumbprint",
+            )
+    AcmeOrder.objects.filter(pk=row.pk).update(
+        **({"url": f"https://ca.example/order/{row.pk}", "waiting_for": "customer", "due_at": now} | order)
+    )
+    return row
+
+
+def found(wizard, slug="dns_wrong_value", *, in_place=False, seen="something else", **facts):
+    finding = Finding(slug, in_place, expected="e", seen=seen, facts=facts, repair="the repair line")
+    shown = timezone.now() if in_place else None
+    Authorization.objects.update(
+        finding=finding.as_json(),
+        shown_at=shown,
+        looks=1,
+        due_at=None if in_place else timezone.now() + timedelta(minutes=2),
+    )
+
+
+def ask_live(wizard, page=None, **more):
+    """What htmx asks next, with the fingerprints that the last page carried."""
+    approval = (page or wizard.get("activation-approve")).context["approval"]
+    known = {"state": approval.state, "layout": approval.layout, "news": approval.news}
+    return wizard.get("activation-live", data=known | more, headers={"hx-request": "true"})
+
+
+@pytest.fixture
+def opened(wizard):
+    """alice's wizard at step 4, with the order opened at the CA."""
+    wizard.walk()
+    open_order(wizard)
+    return wizard
+
+
+def test_before_the_ca_has_answered_the_page_says_so(wizard):
+    wizard.walk()
+    page = wizard.get("activation-approve").content.decode()
+    assert "What to publish appears here in a moment" in page
+    assert 'hx-trigger="every 2s"' in page
+
+
+def test_it_shows_exactly_what_to_publish_by_dns(opened):
+    page = opened.get("activation-approve").content.decode()
+    value = METHODS["dns-01"].instruction(Challenge.objects.get(type="dns-01"), "shop.example").value
+    assert f">{value}</code>" in page
+    assert ">_acme-challenge</code>" in page
+    assert ">_acme-challenge.shop.example</code>" in page
+    assert "We have not looked yet" in page
+    assert "127.0.0.1:8100/publish?type=TXT&amp;name=_acme-challenge.shop.example" in page
+
+
+def test_the_panel_is_not_linked_in_production(opened, settings):
+    settings.HOSTING_PANEL_URL = ""
+    assert "pretend hosting panel" not in opened.get("activation-approve").content.decode()
+
+
+def test_it_gives_the_file_for_http(opened):
+    opened.post("activation-method", {"method": "http-01"}, 1)
+    page = opened.get("activation-approve").content.decode()
+    assert "Download file" in page
+    assert f"{TOKEN}1.thumbprint" in page
+    file = opened.get("activation-file", 1)
+    assert file.content == f"{TOKEN}1.thumbprint".encode()
+    assert file["Content-Disposition"] == f'attachment; filename="{TOKEN}1"'
+
+
+def test_there_is_no_file_for_dns_nor_for_a_name_that_is_not_there(opened):
+    assert opened.get("activation-file", 1).status_code == 404
+    assert opened.get("activation-file", 2).status_code == 404
+    assert opened.get("activation-file", 0).status_code == 404
+
+
+def test_a_token_that_is_no_file_name_is_not_offered_for_download(opened):
+    opened.post("activation-method", {"method": "http-01"}, 1)
+    Challenge.objects.update(token='../"evil')
+    assert opened.get("activation-file", 1).status_code == 404
+
+
+def test_it_says_what_it_sees_and_what_is_wrong(opened):
+    found(opened, name="_acme-challenge.shop.example", seen="<script>alert(1)</script>")
+    page = opened.get("activation-approve").content.decode()
+    assert "&lt;script&gt;alert(1)" in page
+    assert "its value is not the expected one" in page
+    assert "the repair line" in page
+    assert "We look again" in page
+
+
+def test_it_says_that_two_values_share_one_place(wizard_for):
+    wizard = wizard_for("shop.example", "*.shop.example")
+    wizard.post(
+        "activation-csr",
+        {"csr_source": "generated", "single-1": "shop.example", "wildcard-1": "*.shop.example"},
+    )
+    wizard.contacts()
+    wizard.finish()
+    open_order(wizard)
+    assert "Two values at one place" in wizard.get("activation-approve").content.decode()
+
+
+# --- live -----------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_is_sent_while_nothing_changes(opened):
+    assert ask_live(opened).status_code == 204
+
+
+def test_a_new_finding_goes_to_its_place_without_touching_the_rest(opened):
+    page = opened.get("activation-approve")
+    found(opened, name="n")
+    answer = ask_live(opened, page)
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'id="name-1-live" hx-swap-oob="innerHTML"' in text
+    assert "something else" in text
+    assert "_acme-challenge</code>" not in text
+    assert 'id="approve-announce"' not in text
+    assert "HX-Retarget" not in answer
+
+
+def test_news_are_read_aloud_once(opened):
+    page = opened.get("activation-approve")
+    found(opened, "in_place", in_place=True, seen="e")
+    text = ask_live(opened, page).content.decode()
+    assert 'id="approve-announce"' in text
+    assert "This is right." in text
+
+
+def test_another_value_draws_the_page_anew(opened):
+    page = opened.get("activation-approve")
+    opened.post("activation-method", {"method": "http-01"}, 1)
+    answer = ask_live(opened, page)
+    assert answer["HX-Retarget"] == "#approve"
+    assert "Download file" in answer.content.decode()
+
+
+def test_quick_looks_do_not_make_the_page_flicker(opened):
+    Authorization.objects.update(due_at=timezone.now() + timedelta(seconds=2))
+    page = opened.get("activation-approve")
+    assert "every few seconds" in page.content.decode()
+    Authorization.objects.update(due_at=timezone.now() + timedelta(seconds=5), looks=7)
+    assert ask_live(opened, page).status_code == 204
+
+
+def test_it_asks_less_often_the_longer_one_waits(opened):
+    now = opened.running.created_at
+    paces = [approval_of(opened.plan, now + timedelta(minutes=m)).poll_seconds for m in (1, 30, 120)]
+    assert paces == [2, 5, 30]
+    Challenge.objects.update(answered_at=now)
+    assert approval_of(opened.plan, now + timedelta(minutes=30)).poll_seconds == 2
+
+
+def test_once_issued_the_browser_is_sent_to_the_overview(opened):
+    page = opened.get("activation-approve")
+    Issuance.objects.update(state="issued", ended_at=timezone.now())
+    opened.plan.refresh_from_db()
+    certificate_for(opened.plan)
+    answer = ask_live(opened, page)
+    assert answer["HX-Redirect"] == opened.url("overview")
+    assert opened.get("activation-approve").url == opened.url("overview")
+
+
+def test_a_request_that_failed_leads_back_to_the_steps(opened):
+    problem = {
+        "type": "urn:ietf:params:acme:error:rejectedIdentifier",
+        "detail": "Policy forbids shop.example",
+    }
+    Issuance.objects.update(state="failed", ended_at=timezone.now(), problem=problem)
+    assert opened.get("activation-approve").url == opened.url("activation-methods")
+    page = opened.get("activation-methods").content.decode()
+    assert "The certificate authority will not issue for these names" in page
+    assert "Policy forbids shop.example" in page
+    opened.csr("better.example")
+    opened.finish()
+    assert "will not issue" not in opened.get("activation-methods").content.decode()
+
+
+# --- the buttons ------------------------------------------------------------------------------------------------------
+
+
+def test_check_now_looks_at_once(opened):
+    answer = opened.post("activation-check")
+    assert answer.url == opened.url("activation-approve")
+    assert Authorization.objects.get().due_at <= timezone.now()
+
+
+def test_check_now_by_htmx_answers_with_the_parts(opened):
+    layout = opened.get("activation-approve").context["approval"].layout
+    answer = opened.post("activation-check", {"layout": layout}, headers={"hx-request": "true"})
+    assert "We are looking now." in answer.content.decode()
+    assert "HX-Retarget" not in answer
+
+
+def test_asking_the_ca_anyway_is_remembered(opened):
+    opened.post("activation-insist", {}, 1)
+    assert Authorization.objects.get().insisted_at is not None
+    assert "We ask the CA although we do not see it" in opened.get("activation-approve").content.decode()
+
+
+@pytest.mark.parametrize("method", ["email", "", "tls-alpn-01"])
+def test_a_method_that_cannot_be_had_changes_nothing(opened, method):
+    opened.post("activation-method", {"method": method}, 1)
+    assert Authorization.objects.get().method == "dns-01"
+    assert opened.running.names[0]["method"] == "dns-01"
+
+
+def test_a_wildcard_is_offered_nothing_but_dns(wizard_for):
+    wizard = wizard_for("*.shop.example")
+    wizard.post("activation-csr", {"csr_source": "generated", "wildcard-1": "*.shop.example"})
+    wizard.contacts()
+    wizard.finish()
+    open_order(wizard)
+    assert "Use HTTP instead" not in wizard.get("activation-approve").content.decode()
+    wizard.post("activation-method", {"method": "http-01"}, 1)
+    assert Authorization.objects.get().method == "dns-01"
+
+
+def refuse(wizard, kind="unauthorized", detail="Incorrect TXT record <b>found</b>"):
+    problem = {
+        "type": f"urn:ietf:params:acme:error:{kind}",
+        "detail": detail,
+        "status": 403,
+        "subproblems": [],
+    }
+    Authorization.objects.update(status="invalid", problem=problem, due_at=None)
+    AcmeOrder.objects.update(
+        status="invalid", waiting_for="customer", problem=problem, ended_at=timezone.now(), due_at=None
+    )
+
+
+def test_the_cas_verdict_is_told_in_plain_words_and_in_its_own(opened):
+    refuse(opened)
+    page = opened.get("activation-approve").content.decode()
+    assert "did not accept the validation" in page
+    assert "found something else than what it expected" in page
+    assert "Incorrect TXT record &lt;b&gt;found&lt;/b&gt;" in page
+    assert "Try again" in page
+    assert "Check now" not in page
+
+
+def test_an_unknown_verdict_is_told_in_the_cas_words(opened):
+    refuse(opened, kind="brandNew", detail="A new kind of refusal")
+    assert "A new kind of refusal" in opened.get("activation-approve").content.decode()
+
+
+def test_try_again_opens_another_order_of_the_same_request(opened):
+    refuse(opened)
+    opened.post("activation-try-again")
+    assert AcmeOrder.objects.filter(issuance=opened.running).count() == 2
+    assert "What to publish appears here in a moment" in opened.get("activation-approve").content.decode()
+    open_order(opened)
+    page = opened.get("activation-approve").content.decode()
+    assert "did not accept" not in page
+
+
+def test_try_again_while_an_order_runs_changes_nothing(opened):
+    opened.post("activation-try-again")
+    assert AcmeOrder.objects.count() == 1
+
+
+def test_buttons_of_a_request_that_is_over_are_not_there(opened):
+    Issuance.objects.update(state="withdrawn", ended_at=timezone.now())
+    for name in ("activation-check", "activation-try-again"):
+        assert opened.post(name).status_code == 404
+    assert opened.post("activation-insist", {}, 1).status_code == 404
+
+
+def test_the_page_asks_as_often_for_25_names_as_for_one(wizard_for):
+    counts = []
+    for many in (1, 25):
+        wizard = wizard_for(*(f"n{n}.m{many}.example" for n in range(many)))
+        wizard.walk(*wizard.ordered)
+        open_order(wizard)
+        Authorization.objects.update(
+            finding=Finding("dns_nothing", False, facts={"name": "n", "host": "h"}).as_json()
+        )
+        for name in ("activation-approve", "activation-live"):
+            with CaptureQueriesContext(connection) as captured:
+                assert wizard.get(name).status_code == 200
+            counts.append(len(captured))
+    assert counts[:2] == counts[2:]
+    assert max(counts) <= 18
