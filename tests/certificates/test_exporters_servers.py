@@ -242,7 +242,7 @@ def test_apache_accepts_the_pair_for_old_versions(tmp_path: Path) -> None:
 @pytest.mark.parametrize("old", [False, True])
 def test_apache_serves_it(tmp_path: Path, old: bool) -> None:
     # pytest's directory is closed to others; Apache's children are others.
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
+    for folder in (tmp_path, *(parent for parent in tmp_path.parents if "pytest-" in str(parent))):
         folder.chmod(0o755)
     configuration, port = apache_prefix(
         samples.bundle(key=samples.key_of("rsa-2048"), now=REAL_NOW), tmp_path, old=old
