@@ -107,6 +107,16 @@ def test_what_vanished_is_no_longer_shown(row, dns):
     assert (row.shown_at, row.last_finding.slug) == (None, "dns_nothing")
 
 
+def test_a_look_that_sees_it_gone_takes_the_word_back(row, dns):
+    dns.txt(NAME, VALUE)
+    claim_and_look(row)
+    dns.remove(NAME, "TXT")
+    claim_and_look(row)
+    row.refresh_from_db()
+    assert row.shown_at is None
+    assert row.due_at is not None
+
+
 def test_the_last_look_is_at_the_expiry_and_then_the_story_is_over(row):
     Authorization.objects.filter(pk=row.pk).update(expires_at=NOW + timedelta(seconds=1))
     claim_and_look(Authorization.objects.get(pk=row.pk))
