@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,117 +16,245 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Authorization',
+            name="Authorization",
             fields=[
-                ('due_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('epoch', models.PositiveIntegerField(default=0, editable=False)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('plan_id', models.UUIDField(db_index=True, help_text='For the timeline only.', null=True, verbose_name='plan')),
-                ('url', models.URLField(max_length=500, unique=True, verbose_name='URL at the CA')),
-                ('identifier', models.CharField(help_text='A-label, without *.', max_length=253, verbose_name='name')),
-                ('wildcard', models.BooleanField(default=False, verbose_name='wildcard')),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('valid', 'Valid'), ('invalid', 'Invalid'), ('deactivated', 'Deactivated'), ('expired', 'Expired'), ('revoked', 'Revoked')], default='pending', max_length=12, verbose_name='status')),
-                ('method', models.CharField(choices=[('http-01', 'HTTP'), ('dns-01', 'DNS TXT Record'), ('email', 'Email')], max_length=10, verbose_name='method')),
-                ('expires_at', models.DateTimeField(null=True, verbose_name='expires')),
-                ('created_at', models.DateTimeField(verbose_name='opened')),
-                ('shown_at', models.DateTimeField(help_text='When we last saw what the CA will want.', null=True, verbose_name='seen in place')),
-                ('finding', models.JSONField(default=dict, verbose_name='last finding')),
-                ('looks', models.PositiveIntegerField(default=0, verbose_name='looks')),
-                ('asked_at', models.DateTimeField(help_text='When somebody last pressed the button.', null=True, verbose_name='asked to look')),
-                ('method_at', models.DateTimeField(null=True, verbose_name='method chosen')),
-                ('insisted_at', models.DateTimeField(null=True, verbose_name='customer insisted')),
-                ('problem', models.JSONField(null=True, verbose_name='problem at the CA')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("due_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("epoch", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "plan_id",
+                    models.UUIDField(
+                        db_index=True, help_text="For the timeline only.", null=True, verbose_name="plan"
+                    ),
+                ),
+                ("url", models.URLField(max_length=500, unique=True, verbose_name="URL at the CA")),
+                (
+                    "identifier",
+                    models.CharField(help_text="A-label, without *.", max_length=253, verbose_name="name"),
+                ),
+                ("wildcard", models.BooleanField(default=False, verbose_name="wildcard")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("valid", "Valid"),
+                            ("invalid", "Invalid"),
+                            ("deactivated", "Deactivated"),
+                            ("expired", "Expired"),
+                            ("revoked", "Revoked"),
+                        ],
+                        default="pending",
+                        max_length=12,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[("http-01", "HTTP"), ("dns-01", "DNS TXT Record"), ("email", "Email")],
+                        max_length=10,
+                        verbose_name="method",
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(null=True, verbose_name="expires")),
+                ("created_at", models.DateTimeField(verbose_name="opened")),
+                (
+                    "shown_at",
+                    models.DateTimeField(
+                        help_text="When we last saw what the CA will want.",
+                        null=True,
+                        verbose_name="seen in place",
+                    ),
+                ),
+                ("finding", models.JSONField(default=dict, verbose_name="last finding")),
+                ("looks", models.PositiveIntegerField(default=0, verbose_name="looks")),
+                (
+                    "asked_at",
+                    models.DateTimeField(
+                        help_text="When somebody last pressed the button.",
+                        null=True,
+                        verbose_name="asked to look",
+                    ),
+                ),
+                ("method_at", models.DateTimeField(null=True, verbose_name="method chosen")),
+                ("insisted_at", models.DateTimeField(null=True, verbose_name="customer insisted")),
+                ("problem", models.JSONField(null=True, verbose_name="problem at the CA")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'authorization',
-                'verbose_name_plural': 'authorizations',
-                'ordering': ['identifier', 'wildcard'],
+                "verbose_name": "authorization",
+                "verbose_name_plural": "authorizations",
+                "ordering": ["identifier", "wildcard"],
             },
         ),
         migrations.CreateModel(
-            name='Challenge',
+            name="Challenge",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('url', models.URLField(max_length=500, verbose_name='URL at the CA')),
-                ('type', models.CharField(max_length=40, verbose_name='type')),
-                ('token', models.CharField(blank=True, max_length=200, verbose_name='token')),
-                ('key_authorization', models.CharField(blank=True, max_length=300, verbose_name='key authorization')),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('processing', 'Processing'), ('valid', 'Valid'), ('invalid', 'Invalid')], default='pending', max_length=10, verbose_name='status')),
-                ('answered_at', models.DateTimeField(null=True, verbose_name='CA was asked to look')),
-                ('problem', models.JSONField(null=True, verbose_name='problem')),
-                ('authorization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='challenges', to='validation.authorization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("url", models.URLField(max_length=500, verbose_name="URL at the CA")),
+                ("type", models.CharField(max_length=40, verbose_name="type")),
+                ("token", models.CharField(blank=True, max_length=200, verbose_name="token")),
+                (
+                    "key_authorization",
+                    models.CharField(blank=True, max_length=300, verbose_name="key authorization"),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("processing", "Processing"),
+                            ("valid", "Valid"),
+                            ("invalid", "Invalid"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                ("answered_at", models.DateTimeField(null=True, verbose_name="CA was asked to look")),
+                ("problem", models.JSONField(null=True, verbose_name="problem")),
+                (
+                    "authorization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="challenges",
+                        to="validation.authorization",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'challenge',
-                'verbose_name_plural': 'challenges',
-                'ordering': ['pk'],
+                "verbose_name": "challenge",
+                "verbose_name_plural": "challenges",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='Control',
+            name="Control",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('identifier', models.CharField(max_length=253, verbose_name='name')),
-                ('wildcard', models.BooleanField(default=False, verbose_name='wildcard')),
-                ('method', models.CharField(choices=[('http-01', 'HTTP'), ('dns-01', 'DNS TXT Record'), ('email', 'Email')], max_length=10, verbose_name='method')),
-                ('shown_at', models.DateTimeField(verbose_name='shown')),
-                ('expires_at', models.DateTimeField(verbose_name='until')),
-                ('withdrawn_at', models.DateTimeField(blank=True, null=True, verbose_name='withdrawn')),
-                ('withdrawn_why', models.CharField(blank=True, max_length=200, verbose_name='why withdrawn')),
-                ('authorization', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='controls', to='validation.authorization')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("identifier", models.CharField(max_length=253, verbose_name="name")),
+                ("wildcard", models.BooleanField(default=False, verbose_name="wildcard")),
+                (
+                    "method",
+                    models.CharField(
+                        choices=[("http-01", "HTTP"), ("dns-01", "DNS TXT Record"), ("email", "Email")],
+                        max_length=10,
+                        verbose_name="method",
+                    ),
+                ),
+                ("shown_at", models.DateTimeField(verbose_name="shown")),
+                ("expires_at", models.DateTimeField(verbose_name="until")),
+                ("withdrawn_at", models.DateTimeField(blank=True, null=True, verbose_name="withdrawn")),
+                ("withdrawn_why", models.CharField(blank=True, max_length=200, verbose_name="why withdrawn")),
+                (
+                    "authorization",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="controls",
+                        to="validation.authorization",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'control',
-                'verbose_name_plural': 'controls',
-                'ordering': ['-shown_at'],
+                "verbose_name": "control",
+                "verbose_name_plural": "controls",
+                "ordering": ["-shown_at"],
             },
         ),
         migrations.CreateModel(
-            name='Probe',
+            name="Probe",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(verbose_name='when')),
-                ('method', models.CharField(max_length=10, verbose_name='method')),
-                ('slug', models.CharField(max_length=40, verbose_name='finding')),
-                ('in_place', models.BooleanField(verbose_name='in place')),
-                ('expected', models.CharField(max_length=500, verbose_name='expected')),
-                ('seen', models.TextField(blank=True, max_length=500, verbose_name='seen')),
-                ('facts', models.JSONField(default=dict, verbose_name='facts')),
-                ('milliseconds', models.PositiveIntegerField(default=0, help_text='Milliseconds.', verbose_name='took')),
-                ('authorization', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='probes', to='validation.authorization')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(verbose_name="when")),
+                ("method", models.CharField(max_length=10, verbose_name="method")),
+                ("slug", models.CharField(max_length=40, verbose_name="finding")),
+                ("in_place", models.BooleanField(verbose_name="in place")),
+                ("expected", models.CharField(max_length=500, verbose_name="expected")),
+                ("seen", models.TextField(blank=True, max_length=500, verbose_name="seen")),
+                ("facts", models.JSONField(default=dict, verbose_name="facts")),
+                (
+                    "milliseconds",
+                    models.PositiveIntegerField(default=0, help_text="Milliseconds.", verbose_name="took"),
+                ),
+                (
+                    "authorization",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="probes",
+                        to="validation.authorization",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'probe',
-                'verbose_name_plural': 'probes',
-                'ordering': ['-pk'],
-                'default_permissions': ('view',),
+                "verbose_name": "probe",
+                "verbose_name_plural": "probes",
+                "ordering": ["-pk"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.AddIndex(
-            model_name='authorization',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='authorization_due'),
+            model_name="authorization",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="authorization_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='authorization',
-            index=models.Index(fields=['owner', 'identifier'], name='authorization_of_owner'),
+            model_name="authorization",
+            index=models.Index(fields=["owner", "identifier"], name="authorization_of_owner"),
         ),
         migrations.AddConstraint(
-            model_name='challenge',
-            constraint=models.UniqueConstraint(fields=('authorization', 'url'), name='challenge_once'),
+            model_name="challenge",
+            constraint=models.UniqueConstraint(fields=("authorization", "url"), name="challenge_once"),
         ),
         migrations.AddIndex(
-            model_name='control',
-            index=models.Index(fields=['owner', 'identifier'], name='control_of_owner'),
+            model_name="control",
+            index=models.Index(fields=["owner", "identifier"], name="control_of_owner"),
         ),
         migrations.AddConstraint(
-            model_name='control',
-            constraint=models.UniqueConstraint(fields=('authorization', 'wildcard'), name='control_once_per_authorization'),
+            model_name="control",
+            constraint=models.UniqueConstraint(
+                fields=("authorization", "wildcard"), name="control_once_per_authorization"
+            ),
         ),
         migrations.AddIndex(
-            model_name='probe',
-            index=models.Index(fields=['authorization', '-at'], name='probe_of_authorization'),
+            model_name="probe",
+            index=models.Index(fields=["authorization", "-at"], name="probe_of_authorization"),
         ),
     ]
