@@ -16,7 +16,10 @@ class SignupForm(AllauthSignupForm):
     """E-mail and password, and how we may address the person."""
 
     name = forms.CharField(
-        label=_("Your name"), max_length=120, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label=_("Your name"),
+        max_length=120,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
 
     def save(self, request: HttpRequest) -> Any:

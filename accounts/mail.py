@@ -41,7 +41,14 @@ def write(
     subject = render_to_string(f"email/{template}/subject.txt", context)
     body = render_to_string(f"email/{template}/body.txt", context).strip() + "\n"
     return post(
-        to=to, kind=template, occasion=occasion, subject=subject, body=body, now=now, plan_id=plan_id, order_id=order_id
+        to=to,
+        kind=template,
+        occasion=occasion,
+        subject=subject,
+        body=body,
+        now=now,
+        plan_id=plan_id,
+        order_id=order_id,
     )
 
 
@@ -100,14 +107,32 @@ def deliver(letter: Letter, now: datetime) -> None:
         _put_back(letter, now, f"{type(exc).__name__}: {exc}"[:300])
         return
     letter.let_go(None, sent_at=now, body="", problem="", tries=letter.tries + 1)
-    record(Action.LETTER_SENT, letter, now=now, by="mail", plan_id=letter.plan_id, order_id=letter.order_id, kind=letter.kind, to=letter.to)
+    record(
+        Action.LETTER_SENT,
+        letter,
+        now=now,
+        by="mail",
+        plan_id=letter.plan_id,
+        order_id=letter.order_id,
+        kind=letter.kind,
+        to=letter.to,
+    )
 
 
 def _put_back(letter: Letter, now: datetime, problem: str) -> None:
     tries = letter.tries + 1
     if tries >= GIVE_UP_AFTER:
         letter.let_go(None, tries=tries, problem=problem, body="")
-        record(Action.LETTER_FAILED, letter, now=now, by="mail", plan_id=letter.plan_id, order_id=letter.order_id, kind=letter.kind, to=letter.to)
+        record(
+            Action.LETTER_FAILED,
+            letter,
+            now=now,
+            by="mail",
+            plan_id=letter.plan_id,
+            order_id=letter.order_id,
+            kind=letter.kind,
+            to=letter.to,
+        )
         return
     wait = BACK_OFF[min(tries, len(BACK_OFF)) - 1] if tries <= len(BACK_OFF) else timedelta(days=1)
     letter.let_go(now + wait, tries=tries, problem=problem)

@@ -17,8 +17,12 @@ def connect(account: CaAccount) -> Connector:
     Raises OperatorMustAct for an unusable key or trust anchor, CannotUnseal without the right key-encryption key.
     """
     sealed_key = ensure_key(account)
-    hmac = open_for_account(account, "eab hmac", account.sealed_eab_hmac).decode() if account.sealed_eab_hmac else None
-    der = open_for_account(account, "account key", sealed_key)
+    hmac = (
+        open_for_account(account, "eab hmac", bytes(account.sealed_eab_hmac)).decode()
+        if account.sealed_eab_hmac
+        else None
+    )
+    der = open_for_account(account, "account key", bytes(sealed_key))
     endpoint = CaEndpoint(
         directory_url=account.directory_url,
         account_key_pem=keys.to_pem(keys.load_own(der)),
@@ -47,7 +51,9 @@ def ensure_key(account: CaAccount) -> bytes:
 def register(account: CaAccount, connector: Connector, now: datetime) -> None:
     """Open the account at the CA, or find it again, and store what the CA says about itself. Raises a CaError."""
     facts = connector.directory()
-    opened = connector.register(terms_agreed=account.terms_agreed_at is not None or not facts.terms_of_service)
+    opened = connector.register(
+        terms_agreed=account.terms_agreed_at is not None or not facts.terms_of_service
+    )
     CaAccount.objects.filter(pk=account.pk).update(
         account_url=opened.url,
         caa_identities=list(facts.caa_identities) or account.caa_identities,

@@ -50,13 +50,29 @@ def _marks(
     all_shown = bool(rows) and len(shown) == len(rows)
     answered = order.answered_at if order else None
     finalizing = order.finalizing_at if order else None
-    validated = finalizing is not None or (order is not None and order.status in {"ready", "processing", "valid"})
-    count = _("%(seen)d of %(all)d") % {"seen": len(shown), "all": len(rows)} if rows and not all_shown else ""
+    validated = finalizing is not None or (
+        order is not None and order.status in {"ready", "processing", "valid"}
+    )
+    count = (
+        _("%(seen)d of %(all)d") % {"seen": len(shown), "all": len(rows)} if rows and not all_shown else ""
+    )
     last_shown = max((row.shown_at for row in shown if row.shown_at), default=None)
     return [
-        ("opened", _("Order opened at the certificate authority"), bool(order and order.url), order.created_at if order else None, ""),
+        (
+            "opened",
+            _("Order opened at the certificate authority"),
+            bool(order and order.url),
+            order.created_at if order else None,
+            "",
+        ),
         ("seen", _("Records seen"), all_shown or answered is not None or issued, last_shown, count),
-        ("asked", _("Certificate authority asked to look"), answered is not None or validated or issued, answered, ""),
+        (
+            "asked",
+            _("Certificate authority asked to look"),
+            answered is not None or validated or issued,
+            answered,
+            "",
+        ),
         ("validated", _("Names validated"), validated or issued, finalizing, ""),
         ("csr", _("CSR sent"), finalizing is not None or issued, finalizing, ""),
         ("issued", _("Certificate issued"), issued, issuance.ended_at if issued else None, ""),

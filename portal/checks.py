@@ -25,18 +25,25 @@ def _rules() -> list[tuple[bool, str]]:
     return [
         (settings.DEBUG, "DEBUG must be off."),
         (not settings.PORTAL_URL.startswith("https://"), "PORTAL_URL must begin with https://."),
-        (not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS, "ALLOWED_HOSTS must name the portal's hosts."),
+        (
+            not settings.ALLOWED_HOSTS or "*" in settings.ALLOWED_HOSTS,
+            "ALLOWED_HOSTS must name the portal's hosts.",
+        ),
         (len(settings.SECRET_KEY) < 50, "SECRET_KEY must have at least 50 characters."),
         (settings.STRIPE_SECRET_KEY in SANDBOX_SECRETS | {""}, "STRIPE_SECRET_KEY must be your own."),
         (
-            not settings.STRIPE_WEBHOOK_SECRETS or bool(SANDBOX_SECRETS & set(settings.STRIPE_WEBHOOK_SECRETS)),
+            not settings.STRIPE_WEBHOOK_SECRETS
+            or bool(SANDBOX_SECRETS & set(settings.STRIPE_WEBHOOK_SECRETS)),
             "STRIPE_WEBHOOK_SECRET must be your own.",
         ),
         (bool(settings.VALIDATION_ALLOWED_NETWORKS), "VALIDATION_ALLOWED_NETWORKS must be empty."),
         (settings.VALIDATION_RESERVED_NAMES, "VALIDATION_RESERVED_NAMES must be off."),
         (settings.VALIDATION_HTTP_PORT != 80, "VALIDATION_HTTP_PORT must be 80."),
         (not settings.STAFF_SECOND_FACTOR_REQUIRED, "STAFF_SECOND_FACTOR_REQUIRED must be on."),
-        (not settings.DATABASE_URL.startswith(("postgres://", "postgresql://")), "DATABASE_URL must name a PostgreSQL database."),
+        (
+            not settings.DATABASE_URL.startswith(("postgres://", "postgresql://")),
+            "DATABASE_URL must name a PostgreSQL database.",
+        ),
         (not settings.REDIS_URL, "REDIS_URL must be set: rate limits have to hold across all web processes."),
         (settings.CELERY_BROKER_URL.startswith("filesystem"), "CELERY_BROKER_URL must name a Redis server."),
     ]

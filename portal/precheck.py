@@ -28,6 +28,8 @@ def caa_check(product: Product, names: list[Name]) -> list[Refusal | Notice]:
         if not report.allowed:
             answers.append(Refusal(message=str(report.advice), name=name, record=report.record_to_add))
         elif report.unknown:
-            text = _("We could not read the CAA records of %(name)s just now. You can order; we look again before issuing.")
+            text = _(
+                "We could not read the CAA records of %(name)s just now. You can order; we look again before issuing."
+            )
             answers.append(Notice(message=text % {"name": name.text}, name=name))
     return answers

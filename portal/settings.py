@@ -104,7 +104,7 @@ else:
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.filebased.FileBasedCache",
-            "LOCATION": VAR_DIR / "cache",
+            "LOCATION": str(VAR_DIR / "cache"),
         }
     }
 
@@ -131,7 +131,9 @@ CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_WORKER_POOL = env_choice(
-    "CELERY_WORKER_POOL", "threads" if CELERY_BROKER_URL.startswith("filesystem") else "prefork", ("threads", "prefork")
+    "CELERY_WORKER_POOL",
+    "threads" if CELERY_BROKER_URL.startswith("filesystem") else "prefork",
+    ("threads", "prefork"),
 )
 CELERY_WORKER_CONCURRENCY = env_int("CELERY_WORKER_CONCURRENCY", 4)
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 1 if SANDBOX else 5)
@@ -219,9 +221,7 @@ STRIPE_SECRET_KEY = env_str("STRIPE_SECRET_KEY", "sk_test_sandbox" if SANDBOX el
 STRIPE_WEBHOOK_SECRETS = env_list("STRIPE_WEBHOOK_SECRET", "whsec_sandbox" if SANDBOX else "")
 STRIPE_API_BASE = env_str("STRIPE_API_BASE", "http://127.0.0.1:8200" if SANDBOX else "https://api.stripe.com")
 CHECKOUT_SESSION_MINUTES = env_int("CHECKOUT_SESSION_MINUTES", 60)
-CHECKOUT_ORIGINS = env_list(
-    "CHECKOUT_ORIGINS", STRIPE_API_BASE if SANDBOX else "https://checkout.stripe.com"
-)
+CHECKOUT_ORIGINS = env_list("CHECKOUT_ORIGINS", STRIPE_API_BASE if SANDBOX else "https://checkout.stripe.com")
 
 # --- The CA and the customer's servers --------------------------------------------------------------
 ACME_DIRECTORY_URL = env_str("ACME_DIRECTORY_URL", "https://127.0.0.1:14000/dir" if SANDBOX else "")

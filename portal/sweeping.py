@@ -74,7 +74,10 @@ def work_one(name: str) -> bool:
 def next_due() -> datetime | None:
     """Return when the next row falls due, None when nothing waits: so a sweeper need not guess."""
     times = [
-        rows.filter(due_at__isnull=False, lease_until__isnull=True).order_by("due_at").values_list("due_at", flat=True).first()
+        rows.filter(due_at__isnull=False, lease_until__isnull=True)
+        .order_by("due_at")
+        .values_list("due_at", flat=True)
+        .first()
         for rows, _work in QUEUES.values()
     ]
     return min((moment for moment in times if moment is not None), default=None)

@@ -29,7 +29,9 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         a = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self.forms.append({"action": a.get("action", ""), "method": a.get("method", "get").lower(), "values": {}})
+            self.forms.append(
+                {"action": a.get("action", ""), "method": a.get("method", "get").lower(), "values": {}}
+            )
         elif self.forms:
             self._control(tag, a)
 
@@ -121,7 +123,9 @@ class Customer:
 
     def summary(self) -> str:
         """Return the readable words of the page, shortened, for a message."""
-        words = re.sub(r"<(script|style|svg)[^>]*>.*?</\1>|<[^>]+>", " ", self.page.text if self.page else "", flags=re.S)
+        words = re.sub(
+            r"<(script|style|svg)[^>]*>.*?</\1>|<[^>]+>", " ", self.page.text if self.page else "", flags=re.S
+        )
         return " ".join(html.unescape(words).split())[:1500]
 
 

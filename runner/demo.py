@@ -55,7 +55,9 @@ class Walk:
         box = self.installation.env["MAILBOX_URL"]
 
         def newest() -> str:
-            for mail in requests.get(f"{box}/api/mails", params={"to": self.email}, timeout=10).json()["mails"]:
+            for mail in requests.get(f"{box}/api/mails", params={"to": self.email}, timeout=10).json()[
+                "mails"
+            ]:
                 if about.lower() in mail["subject"].lower():
                     text = requests.get(f"{box}/api/mails/{mail['id']}", timeout=10).json()["text"]
                     return str(text)
@@ -93,14 +95,18 @@ def main() -> int:
             for name in ("portal", "worker", "sandbox"):
                 say(f"--- {name} ---\n{installation.processes.tail(name)}")
             return 1
-    say(f"\nDone in {sum(taken for _title, taken in walk.steps):.1f} s. The files are under {home.relative_to(ROOT)}/.")
+    say(
+        f"\nDone in {sum(taken for _title, taken in walk.steps):.1f} s. The files are under {home.relative_to(ROOT)}/."
+    )
     return 0
 
 
 def sign_up(walk: Walk) -> None:
     customer = walk.customer
     with walk.step("sign up and confirm the address"):
-        customer.go("/accounts/signup/").submit("", email=walk.email, password1=PASSWORD, name="Demo Customer")
+        customer.go("/accounts/signup/").submit(
+            "", email=walk.email, password1=PASSWORD, name="Demo Customer"
+        )
         link = re.search(r"https?://\S+/accounts/confirm-email/\S+", walk.mail("confirm"))
         if link is None:
             raise Unexpected("the confirmation mail holds no link")
@@ -117,7 +123,13 @@ def order(walk: Walk) -> None:
         if "/confirm/" not in customer.url:
             raise Unexpected(f"Check out did not lead to the confirmation:\n{customer.summary()}")
     with walk.step("confirm with purchaser information and agreement"):
-        customer.submit("", purchaser_name="Demo Customer", purchaser_email=walk.email, purchaser_country="DE", agreement="on")
+        customer.submit(
+            "",
+            purchaser_name="Demo Customer",
+            purchaser_email=walk.email,
+            purchaser_country="DE",
+            agreement="on",
+        )
 
 
 def pay(walk: Walk) -> None:
@@ -207,14 +219,23 @@ def check(walk: Walk) -> None:
     for slug in ("nginx", "apache"):
         with walk.step(f"openssl accepts the files for {slug.capitalize()}"):
             folder = walk.home / slug
-            chain = next(path for path in folder.glob("*.crt") if path.read_text().count("BEGIN CERTIFICATE") > 1)
+            chain = next(
+                path for path in folder.glob("*.crt") if path.read_text().count("BEGIN CERTIFICATE") > 1
+            )
             openssl("verify", "-CAfile", root, "-untrusted", chain, "-verify_hostname", NAME, chain)
             key = next(folder.glob("*.key"))
             if openssl("pkey", "-in", key, "-pubout") != openssl("x509", "-in", chain, "-noout", "-pubkey"):
                 raise Unexpected(f"{key.name} is not the key of {chain.name}")
     with walk.step("openssl opens the .pfx with its password"):
         folder = walk.home / "pfx"
-        openssl("pkcs12", "-in", next(folder.glob("*.pfx")), "-passin", f"file:{folder / 'password.txt'}", "-noenc")
+        openssl(
+            "pkcs12",
+            "-in",
+            next(folder.glob("*.pfx")),
+            "-passin",
+            f"file:{folder / 'password.txt'}",
+            "-noenc",
+        )
 
 
 def openssl(*words: object) -> str:

@@ -30,7 +30,9 @@ class Installation:
     With `free_ports` everything listens where nothing else does, so that several may run on one machine.
     """
 
-    def __init__(self, var_dir: Path, *, free_ports: bool = False, extra_env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, var_dir: Path, *, free_ports: bool = False, extra_env: dict[str, str] | None = None
+    ) -> None:
         self.var_dir = var_dir
         self.free_ports = free_ports
         self.extra_env = extra_env or {}
@@ -89,7 +91,12 @@ class Installation:
 
     def manage(self, *words: str) -> None:
         done = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "manage.py", *words], env=self.env, cwd=ROOT, capture_output=True, text=True, check=False
+            [sys.executable, "manage.py", *words],
+            env=self.env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode != 0:
             raise RuntimeError(f"manage.py {words[0]} failed:\n{done.stderr[-3000:]}")
@@ -119,7 +126,9 @@ class Installation:
         while not (callable(ready) and ready()):
             self.processes.check()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"not ready after {seconds:.0f} seconds; the logs are in {self.processes.log_dir}")
+                raise TimeoutError(
+                    f"not ready after {seconds:.0f} seconds; the logs are in {self.processes.log_dir}"
+                )
             time.sleep(0.1)
 
     def stop(self) -> None:

@@ -41,7 +41,14 @@ def _postgres_dirs() -> list[Path]:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, log: Path, *, user: str | None = None, env: dict[str, str] | None = None) -> Iterator[int]:
+def running(
+    command: Sequence[str],
+    port: int,
+    log: Path,
+    *,
+    user: str | None = None,
+    env: dict[str, str] | None = None,
+) -> Iterator[int]:
     """Start a server in the foreground and yield its pid once its port answers."""
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -99,8 +106,28 @@ def running_postgres(folder: Path) -> Iterator[str]:
     folder.mkdir(parents=True, exist_ok=True)
     user, port, data = _unprivileged(folder), free_port(), folder / "data"
     gid = pwd.getpwnam(user).pw_gid if user else None
-    initdb = [program("initdb"), "-D", str(data), "-U", "chancery", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C"]
-    subprocess.run(initdb, check=True, capture_output=True, user=user, group=gid, extra_groups=[] if user else None, cwd="/tmp")
+    initdb = [
+        program("initdb"),
+        "-D",
+        str(data),
+        "-U",
+        "chancery",
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--no-sync",
+        "--locale=C",
+    ]
+    subprocess.run(
+        initdb,
+        check=True,
+        capture_output=True,
+        user=user,
+        group=gid,
+        extra_groups=[] if user else None,
+        cwd="/tmp",
+    )
     command = [
         program("postgres"), "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1",
         "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=200",
@@ -120,7 +147,17 @@ def running_redis(folder: Path) -> Iterator[str]:
     """Yield the REDIS_URL of an empty Redis."""
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
-    command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    command = [
+        program("redis-server"),
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
     with running(command, port, folder / "redis.log"):
         yield f"redis://127.0.0.1:{port}/0"
 
@@ -130,7 +167,8 @@ def running_nginx(folder: Path, server_block: str, port: int) -> Iterator[int]:
     """Serve `server_block` (which listens on `port`) with a real Nginx."""
     (folder / "tmp").mkdir(parents=True, exist_ok=True)
     temp = " ".join(
-        f"{kind}_temp_path {folder}/tmp/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        f"{kind}_temp_path {folder}/tmp/{kind};"
+        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
     config = folder / "nginx.conf"
     config.write_text(
@@ -149,7 +187,9 @@ def running_apache(folder: Path, virtual_host: str, port: int) -> Iterator[int]:
     modules = Path("/usr/lib/apache2/modules")
     names = ["mpm_event", "authz_core", "ssl", "socache_shmcb", "headers", "rewrite", "alias", "http2"]
     loads = "\n".join(
-        f"LoadModule {name}_module {modules}/mod_{name}.so" for name in names if (modules / f"mod_{name}.so").exists()
+        f"LoadModule {name}_module {modules}/mod_{name}.so"
+        for name in names
+        if (modules / f"mod_{name}.so").exists()
     )
     config = folder / "apache.conf"
     config.write_text(

@@ -36,7 +36,9 @@ class Entry(models.Model):
     at = models.DateTimeField(_("when"), db_index=True)
     action = models.CharField(_("what"), max_length=40, choices=words)
     actor_id = models.UUIDField(_("who (id)"), null=True, db_index=True)
-    actor = models.CharField(_("who"), max_length=254, help_text=_("E-mail address at that time, or the process."))
+    actor = models.CharField(
+        _("who"), max_length=254, help_text=_("E-mail address at that time, or the process.")
+    )
     address = models.GenericIPAddressField(_("from"), null=True)
     object_kind = models.CharField(_("on"), max_length=40)
     object_id = models.CharField(_("object"), max_length=64)

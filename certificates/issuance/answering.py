@@ -51,8 +51,12 @@ def wait_for_customer(walk: Walk) -> Done:
 
 
 def method_not_offered(walk: Walk, row: Authorization) -> Done:
-    text = _("The certificate authority does not offer %(method)s for %(name)s. Please choose another method.")
-    problem = ours("method_not_offered", text % {"method": row.get_method_display(), "name": row.text}, walk.now)
+    text = _(
+        "The certificate authority does not offer %(method)s for %(name)s. Please choose another method."
+    )
+    problem = ours(
+        "method_not_offered", text % {"method": row.get_method_display(), "name": row.text}, walk.now
+    )
     return Done(walk.now + waits.CUSTOMER, waiting_for=AcmeOrder.WaitingFor.CUSTOMER, problem=problem)
 
 

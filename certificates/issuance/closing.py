@@ -32,13 +32,17 @@ def give_back(walk: Walk) -> Done:
             for row in leftover:
                 sync_authorization(row, connector.deactivate_authorization(row.url))
         except (TryAgain, RetryAt) as error:
-            return Done(waits.at_or(error.retry_at, walk.now, waits.retry(order.tries)), tries=order.tries + 1)
+            return Done(
+                waits.at_or(error.retry_at, walk.now, waits.retry(order.tries)), tries=order.tries + 1
+            )
         except CaError:
             # The CA no longer knows them, or will not: the ledger still stands between them and a stranger.
             pass
     Authorization.objects.filter(pk__in=[row.pk for row in leftover]).update(due_at=None, lease_until=None)
     status = order.status if order.status == AcmeOrder.Status.VALID else AcmeOrder.Status.INVALID
-    return Done(None, status=status, ended_at=order.ended_at or walk.now, waiting_for=AcmeOrder.WaitingFor.NOBODY)
+    return Done(
+        None, status=status, ended_at=order.ended_at or walk.now, waiting_for=AcmeOrder.WaitingFor.NOBODY
+    )
 
 
 def _to_be_returned(walk: Walk, row: Authorization) -> bool:
@@ -95,7 +99,9 @@ def end(walk: Walk) -> Done:
     problems = [row.problem for row in walk.authorizations() if row.problem]
     problem = problems[0] if problems else walk.order.problem
     if problem is None:
-        return start_afresh(walk, ours("invalid_without_reason", "The CA closed the order without a reason.", walk.now))
+        return start_afresh(
+            walk, ours("invalid_without_reason", "The CA closed the order without a reason.", walk.now)
+        )
     return verdict(walk, problem, classify_problem(str(problem["type"]), place=Place.CHALLENGE))
 
 

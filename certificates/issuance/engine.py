@@ -28,7 +28,9 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
 
     Whatever died where: the step to take is read from the rows alone. Raises LeaseLost when another worker took over.
     """
-    order = AcmeOrder.objects.select_related("account", "issuance__plan__owner", "issuance__key").get(pk=order.pk)
+    order = AcmeOrder.objects.select_related("account", "issuance__plan__owner", "issuance__key").get(
+        pk=order.pk
+    )
     walk = Walk(order=order, clock=clock, lease_at=clock())
     for _step in range(MOST_STEPS):
         if walk.clock() - walk.lease_at > LEASE / 3:

@@ -73,9 +73,20 @@ def needs_operator(walk: Walk, error: OperatorMustAct) -> Done:
     order, now = walk.order, walk.now
     problem = as_json(error.problem, now)
     if error.typ == ACME_PREFIX + "accountDoesNotExist" and order.account.account_url:
-        CaAccount.objects.filter(pk=order.account_id, account_url=order.account.account_url).update(account_url="")
-        return closing.start_afresh(walk, problem) if order.url else Done(now + waits.retry(0), problem=problem)
+        CaAccount.objects.filter(pk=order.account_id, account_url=order.account.account_url).update(
+            account_url=""
+        )
+        return (
+            closing.start_afresh(walk, problem) if order.url else Done(now + waits.retry(0), problem=problem)
+        )
     if error.typ in ACCOUNT_PROBLEMS and order.account.pause(str(error)[:1000], now):
-        record(Action.CA_PAUSED, order.account, now=now, by="issuance", plan_id=walk.issuance.plan_id, problem=problem)
+        record(
+            Action.CA_PAUSED,
+            order.account,
+            now=now,
+            by="issuance",
+            plan_id=walk.issuance.plan_id,
+            problem=problem,
+        )
     walk.note(Action.CA_PROBLEM, problem=problem)
     return Done(now + waits.OPERATOR, waiting_for=AcmeOrder.WaitingFor.OPERATOR, problem=problem)

@@ -8,7 +8,13 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from audit.vocabulary import Action
-from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus, Identifier, OrderFacts, OrderStatus
+from certificates.connectors.base import (
+    AuthorizationFacts,
+    AuthorizationStatus,
+    Identifier,
+    OrderFacts,
+    OrderStatus,
+)
 from certificates.issuance import closing, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
@@ -70,7 +76,9 @@ def keep_order(walk: Walk, facts: OrderFacts) -> Done | None:
                 tries=0,
                 problem=None,
             )
-            walk.note(Action.CA_ORDERED, url=facts.url, account=walk.order.account.name, attempt=walk.order.attempt)
+            walk.note(
+                Action.CA_ORDERED, url=facts.url, account=walk.order.account.name, attempt=walk.order.attempt
+            )
     except IntegrityError:
         walk.order.url = None
         return name_is_busy(walk)
@@ -84,7 +92,9 @@ def _status(facts: OrderFacts) -> str:
 def name_is_busy(walk: Walk) -> Done:
     """Another order of this account holds the name: wait for its end, so that no customer inherits another's proof."""
     now = walk.now
-    text = _("Another order for one of these names is under way at the certificate authority. We try again by ourselves.")
+    text = _(
+        "Another order for one of these names is under way at the certificate authority. We try again by ourselves."
+    )
     return Done(
         now + waits.NAME_BUSY,
         url=None,
@@ -101,7 +111,9 @@ def fetch_authorizations(walk: Walk) -> Done | None:
         facts = walk.ca.order(order.url or "")
         order.write(authorization_urls=list(facts.authorization_urls), finalize_url=facts.finalize_url or "")
         if not order.authorization_urls:
-            return closing.start_afresh(walk, ours("empty_order", "The CA sent an order without authorizations.", walk.now))
+            return closing.start_afresh(
+                walk, ours("empty_order", "The CA sent an order without authorizations.", walk.now)
+            )
     known = {row.url for row in walk.authorizations()}
     for url in order.authorization_urls:
         if url not in known:
@@ -118,7 +130,9 @@ def open_authorization(walk: Walk, facts: AuthorizationFacts) -> Done | None:
     """Store one authorization, or give back what another customer has proven (design §5.1)."""
     now = walk.now
     name = facts.identifier.value
-    if facts.status is AuthorizationStatus.VALID and not ledger.has_control(walk.owner, name, facts.wildcard, now):
+    if facts.status is AuthorizationStatus.VALID and not ledger.has_control(
+        walk.owner, name, facts.wildcard, now
+    ):
         problem = ours("not_this_customer", f"{name} was valid at the CA without this customer's proof.", now)
         if walk.ca.deactivate_authorization(facts.url).status is AuthorizationStatus.VALID:
             # This CA keeps what others have proven: only an operator can settle whose name it is.
@@ -143,7 +157,9 @@ def _columns(walk: Walk, facts: AuthorizationFacts, now: datetime) -> dict[str, 
         "plan_id": walk.issuance.plan_id,
         "identifier": facts.identifier.value,
         "wildcard": facts.wildcard,
-        "status": Authorization.Status.PENDING if facts.status is AuthorizationStatus.UNKNOWN else facts.status.value,
+        "status": Authorization.Status.PENDING
+        if facts.status is AuthorizationStatus.UNKNOWN
+        else facts.status.value,
         "method": method_for(walk, facts.identifier.value, facts.wildcard),
         "expires_at": facts.expires,
         "created_at": now,

@@ -25,5 +25,12 @@ def make_key_and_csr(walk: Walk) -> None:
         row = vault.keep(key, owner=walk.owner, key_type=issuance.key_type, now=walk.now)
         if Issuance.objects.filter(pk=issuance.pk, csr__isnull=True).update(csr=csr, key=row) != 1:
             raise LeaseLost(f"issuance {issuance.pk} has its CSR already")
-        record(Action.KEY_MADE, row, now=walk.now, by="issuance", plan_id=issuance.plan_id, key_type=issuance.key_type)
+        record(
+            Action.KEY_MADE,
+            row,
+            now=walk.now,
+            by="issuance",
+            plan_id=issuance.plan_id,
+            key_type=issuance.key_type,
+        )
     issuance.csr, issuance.key = csr, row

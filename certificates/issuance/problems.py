@@ -15,7 +15,8 @@ def as_json(problem: Problem, now: datetime) -> dict[str, Any]:
         "detail": problem.detail,
         "status": problem.status,
         "subproblems": [
-            {"type": sub.typ, "detail": sub.detail, "identifier": sub.identifier} for sub in problem.subproblems
+            {"type": sub.typ, "detail": sub.detail, "identifier": sub.identifier}
+            for sub in problem.subproblems
         ],
         "instance": problem.instance,
         "at": now.isoformat(),
@@ -24,4 +25,11 @@ def as_json(problem: Problem, now: datetime) -> dict[str, Any]:
 
 def ours(slug: str, detail: str, now: datetime) -> dict[str, Any]:
     """Return a problem that we found ourselves."""
-    return {"type": f"chancery:{slug}", "detail": detail, "status": 0, "subproblems": [], "instance": None, "at": now.isoformat()}
+    return {
+        "type": f"chancery:{slug}",
+        "detail": detail,
+        "status": 0,
+        "subproblems": [],
+        "instance": None,
+        "at": now.isoformat(),
+    }

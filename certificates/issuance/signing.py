@@ -20,7 +20,7 @@ from validation.models import Authorization
 
 def finalize(walk: Walk) -> Done | None:
     """Send the CSR, once: the intent is committed first, and whoever re-enters asks for the order before it sends again."""
-    order, issuance = walk.order, walk.issuance
+    order = walk.order
     if order.finalizing_at is not None:
         sync_order(order, walk.ca.order(order.url or ""))
         if order.status != AcmeOrder.Status.READY:
@@ -59,7 +59,11 @@ def prove(walk: Walk) -> Done | None:
             )
             Authorization.objects.filter(pk=row.pk).update(status=Authorization.Status.VALID, due_at=None)
     walk.forget()
-    missing = [row for row in walk.authorizations() if not ledger.has_control(walk.owner, row.identifier, row.wildcard, now)]
+    missing = [
+        row
+        for row in walk.authorizations()
+        if not ledger.has_control(walk.owner, row.identifier, row.wildcard, now)
+    ]
     covered = {(row.identifier, row.wildcard) for row in walk.authorizations()}
     uncovered = [name.text for name in walk.names if (name.ascii, name.wildcard) not in covered]
     if not missing and not uncovered:
@@ -67,7 +71,9 @@ def prove(walk: Walk) -> Done | None:
     for row in missing:
         walk.ca.deactivate_authorization(row.url)
     names = uncovered + [row.text for row in missing]
-    return closing.start_afresh(walk, ours("control_missing", "No current proof for " + ", ".join(names), now))
+    return closing.start_afresh(
+        walk, ours("control_missing", "No current proof for " + ", ".join(names), now)
+    )
 
 
 def poll(walk: Walk) -> Done | None:
@@ -82,7 +88,7 @@ def poll(walk: Walk) -> Done | None:
 
 def download(walk: Walk) -> Done | None:
     """Fetch the chain and store it, checked against our CSR and our names, in one transaction with everything it ends."""
-    order, issuance = walk.order, walk.issuance
+    order = walk.order
     if not order.certificate_url:
         sync_order(order, walk.ca.order(order.url or ""))
         if not order.certificate_url:
@@ -120,7 +126,9 @@ def store(walk: Walk, chain: Chain) -> Certificate:
             not_after=chain.not_after,
             issued_at=now,
         )
-        Issuance.objects.filter(pk=issuance.pk).update(state=Issuance.State.ISSUED, ended_at=now, problem=None)
+        Issuance.objects.filter(pk=issuance.pk).update(
+            state=Issuance.State.ISSUED, ended_at=now, problem=None
+        )
         plan.activate()
         record(
             Action.CERTIFICATE_ISSUED,

@@ -40,12 +40,16 @@ def request(
     activation = _finished_activation(plan)
     account = CaAccount.objects.for_product(plan.product).first()
     if account is None:
-        raise NotReady(_("No certificate authority is set up for this product yet. Our staff have been told."))
+        raise NotReady(
+            _("No certificate authority is set up for this product yet. Our staff have been told.")
+        )
     pasted = activation.csr_source == Activation.CsrSource.PASTED
     issuance = Issuance(
         plan=plan,
         kind=kind,
-        names=[{"ascii": n.ascii, "wildcard": n.wildcard, "method": n.method} for n in activation.names.all()],
+        names=[
+            {"ascii": n.ascii, "wildcard": n.wildcard, "method": n.method} for n in activation.names.all()
+        ],
         key_type="" if pasted else activation.key_type,
         subject={} if pasted else _subject(activation),
         csr=_pasted_csr(activation) if pasted else None,
@@ -55,7 +59,9 @@ def request(
     try:
         with transaction.atomic():
             issuance.save(force_insert=True)
-            AcmeOrder.objects.create(issuance=issuance, account=account, attempt=1, created_at=now, due_at=now)
+            AcmeOrder.objects.create(
+                issuance=issuance, account=account, attempt=1, created_at=now, due_at=now
+            )
             Activation.objects.filter(pk=activation.pk).update(finished_at=now)
             record(
                 Action.ISSUANCE_REQUESTED,
@@ -135,7 +141,13 @@ def try_again(issuance: Issuance, *, by: User | str, now: datetime, reason: str 
                 issuance=issuance, account=last.account, attempt=last.attempt + 1, created_at=now, due_at=now
             )
             record(
-                Action.TRIED_AGAIN, issuance, now=now, by=by, plan_id=issuance.plan_id, attempt=order.attempt, reason=reason
+                Action.TRIED_AGAIN,
+                issuance,
+                now=now,
+                by=by,
+                plan_id=issuance.plan_id,
+                attempt=order.attempt,
+                reason=reason,
             )
     except IntegrityError:
         return AcmeOrder.objects.open().get(issuance=issuance)
@@ -159,7 +171,15 @@ def look_again(issuance: Issuance, *, by: User, now: datetime, reason: str = "")
         )
         woken = pending.exclude(due_at__isnull=True).update(due_at=now)
         AcmeOrder.objects.filter(pk=order.pk).wake(now)
-        record(Action.LOOKED_AGAIN, issuance, now=now, by=by, plan_id=issuance.plan_id, names=woken, reason=reason)
+        record(
+            Action.LOOKED_AGAIN,
+            issuance,
+            now=now,
+            by=by,
+            plan_id=issuance.plan_id,
+            names=woken,
+            reason=reason,
+        )
     ring()
     return woken
 
@@ -171,7 +191,12 @@ def insist(authorization: Authorization, *, by: User, now: datetime) -> None:
             raise NotPossible(_("This name is no longer waiting."))
         AcmeOrder.objects.open().needing(authorization).wake(now)
         record(
-            Action.LOOKED_AGAIN, authorization, now=now, by=by, plan_id=authorization.plan_id, insisted=authorization.text
+            Action.LOOKED_AGAIN,
+            authorization,
+            now=now,
+            by=by,
+            plan_id=authorization.plan_id,
+            insisted=authorization.text,
         )
     ring()
 

@@ -34,7 +34,9 @@ class CaAccount(models.Model):
     connector = models.CharField(_("connector"), max_length=20, default="acme")
     directory_url = models.URLField(_("directory URL"), max_length=300)
     roots_pem = models.TextField(
-        _("extra trust anchors"), blank=True, help_text=_("PEM. Only for a CA whose own web server is not publicly trusted.")
+        _("extra trust anchors"),
+        blank=True,
+        help_text=_("PEM. Only for a CA whose own web server is not publicly trusted."),
     )
     contact = models.EmailField(_("contact"), max_length=254, blank=True)
     eab_kid = models.CharField(_("EAB key id"), max_length=200, blank=True)
@@ -45,11 +47,15 @@ class CaAccount(models.Model):
     caa_identities = models.JSONField(_("CAA issuer names"), default=list, blank=True)
     terms_url = models.URLField(_("terms of service"), max_length=500, blank=True)
     profile = models.CharField(_("profile"), max_length=60, blank=True)
-    email_mode = models.CharField(_("Email method"), max_length=12, choices=EmailMode.choices, default=EmailMode.OFF)
+    email_mode = models.CharField(
+        _("Email method"), max_length=12, choices=EmailMode.choices, default=EmailMode.OFF
+    )
     shared = models.BooleanField(
         _("shared between customers"),
         default=True,
-        help_text=_("Authorizations are given back after each issue, so that no customer inherits another's."),
+        help_text=_(
+            "Authorizations are given back after each issue, so that no customer inherits another's."
+        ),
     )
     enabled = models.BooleanField(_("enabled"), default=True)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
@@ -68,10 +74,18 @@ class CaAccount(models.Model):
 
     def pause(self, why: str, now: datetime) -> bool:
         """Stop this CA's queue until an operator resumes it; False when it was paused already."""
-        return CaAccount.objects.filter(pk=self.pk, paused_at__isnull=True).update(paused_at=now, paused_why=why) == 1
+        return (
+            CaAccount.objects.filter(pk=self.pk, paused_at__isnull=True).update(paused_at=now, paused_why=why)
+            == 1
+        )
 
     def resume(self) -> bool:
-        return CaAccount.objects.filter(pk=self.pk, paused_at__isnull=False).update(paused_at=None, paused_why="") == 1
+        return (
+            CaAccount.objects.filter(pk=self.pk, paused_at__isnull=False).update(
+                paused_at=None, paused_why=""
+            )
+            == 1
+        )
 
     def caa_names(self) -> Sequence[str]:
         """Return the issuer domain names that CAA records may name (RFC 8659 §4.2)."""

@@ -53,7 +53,9 @@ class AcmeOrder(Leased):
     finalize_url = models.URLField(max_length=500, blank=True)
     certificate_url = models.URLField(max_length=500, blank=True)
     status = models.CharField(_("status"), max_length=10, choices=Status.choices, default=Status.PENDING)
-    waiting_for = models.CharField(_("waiting for"), max_length=8, choices=WaitingFor.choices, default=WaitingFor.US, blank=True)
+    waiting_for = models.CharField(
+        _("waiting for"), max_length=8, choices=WaitingFor.choices, default=WaitingFor.US, blank=True
+    )
     authorizations = models.ManyToManyField(Authorization, related_name="acme_orders")
     expires_at = models.DateTimeField(_("expires"), null=True)
     created_at = models.DateTimeField(_("created"))
@@ -74,7 +76,9 @@ class AcmeOrder(Leased):
         constraints = [
             models.UniqueConstraint(fields=["issuance", "attempt"], name="acme_order_attempt_once"),
             models.UniqueConstraint(
-                fields=["issuance"], condition=~Q(status__in=["valid", "invalid"]), name="one_open_acme_order_per_issuance"
+                fields=["issuance"],
+                condition=~Q(status__in=["valid", "invalid"]),
+                name="one_open_acme_order_per_issuance",
             ),
         ]
 

@@ -58,7 +58,9 @@ class Certificate(models.Model):
         verbose_name = _("certificate")
         verbose_name_plural = _("certificates")
         ordering = ["-issued_at"]
-        constraints = [models.UniqueConstraint(fields=["issuer", "serial"], name="certificate_serial_once_per_issuer")]
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "serial"], name="certificate_serial_once_per_issuer")
+        ]
         indexes = [models.Index(fields=["owner", "-issued_at"], name="certificate_of_owner")]
 
     def __str__(self) -> str:

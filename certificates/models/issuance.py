@@ -45,11 +45,17 @@ class Issuance(models.Model):
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.FIRST)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.WANTED)
     names = models.JSONField(_("names"))
-    key_type = models.CharField(_("key type"), max_length=10, blank=True, help_text=_("Empty: the customer's own CSR."))
+    key_type = models.CharField(
+        _("key type"), max_length=10, blank=True, help_text=_("Empty: the customer's own CSR.")
+    )
     subject = models.JSONField(_("subject"), default=dict)
     csr = models.BinaryField(_("CSR (DER)"), null=True, editable=False)
-    key = models.OneToOneField(PrivateKey, on_delete=models.PROTECT, null=True, related_name="issuance", editable=False)
-    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True)
+    key = models.OneToOneField(
+        PrivateKey, on_delete=models.PROTECT, null=True, related_name="issuance", editable=False
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
+    )
     created_at = models.DateTimeField(_("wanted since"))
     ended_at = models.DateTimeField(_("ended"), null=True)
     problem = models.JSONField(_("problem"), null=True)

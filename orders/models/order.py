@@ -70,7 +70,11 @@ class Order(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     number = models.CharField(_("number"), max_length=9, unique=True, default=new_number, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="orders", verbose_name=_("owner")
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="orders",
+        verbose_name=_("owner"),
     )
     state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.DRAFT)
     currency = models.CharField(_("currency"), max_length=3)
@@ -151,7 +155,9 @@ class OrderName(models.Model):
         verbose_name = _("name")
         verbose_name_plural = _("names")
         ordering = ["position"]
-        constraints = [models.UniqueConstraint(fields=["item", "ascii", "wildcard"], name="order_name_once_per_item")]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "ascii", "wildcard"], name="order_name_once_per_item")
+        ]
 
     def __str__(self) -> str:
         return self.text

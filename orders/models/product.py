@@ -68,7 +68,9 @@ class Price(models.Model):
         verbose_name_plural = _("prices")
         ordering = ["years"]
         constraints = [
-            models.UniqueConstraint(fields=["product", "years", "currency"], name="price_once_per_term_and_currency")
+            models.UniqueConstraint(
+                fields=["product", "years", "currency"], name="price_once_per_term_and_currency"
+            )
         ]
 
     def __str__(self) -> str:

@@ -48,7 +48,9 @@ MISSING = ["SECRET_KEY", "KEY_ENCRYPTION_KEYS", "STRIPE_SECRET_KEY", "STRIPE_WEB
 def start(tmp_path: Path, **changes: str) -> subprocess.CompletedProcess[str]:
     env = {"PATH": os.environ["PATH"], "VAR_DIR": str(tmp_path), **SAFE, **changes}
     code = "import portal.wsgi"
-    return subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_safe_production_setting_starts(tmp_path):
@@ -83,12 +85,20 @@ def test_every_services_command_exists(name):
     command = COMPOSE["services"][name]["command"]
     if command[0] == "python":
         assert (ROOT / command[1]).exists()
-        listed = subprocess.run([sys.executable, "manage.py", "help", "--commands"], cwd=ROOT, capture_output=True, text=True, check=True)
+        listed = subprocess.run(
+            [sys.executable, "manage.py", "help", "--commands"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         assert command[2] in listed.stdout.split()
     else:
         program = Path(sys.executable).parent / command[0]
         assert program.exists()
-        help_text = subprocess.run([program, *_subcommand(command), "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+        help_text = subprocess.run(
+            [program, *_subcommand(command), "--help"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
         for option in (word for word in command if word.startswith("--")):
             assert option in help_text.stdout, option
     assert "USER chancery" in dockerfile

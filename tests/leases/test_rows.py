@@ -15,7 +15,13 @@ pytestmark = pytest.mark.django_db
 
 def letter(n: int = 0, due=NOW) -> Letter:
     return Letter.objects.create(
-        to="alice@example.org", occasion=f"test:{n}", kind="test", subject="s", body="b", created_at=NOW, due_at=due
+        to="alice@example.org",
+        occasion=f"test:{n}",
+        kind="test",
+        subject="s",
+        body="b",
+        created_at=NOW,
+        due_at=due,
     )
 
 

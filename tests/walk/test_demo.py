@@ -28,12 +28,12 @@ def walk(town: Installation, tmp_path_factory: pytest.TempPathFactory) -> Walk:
     return walk
 
 
-def served(walk: Walk, port: int) -> ssl.SSLObject | dict:
+def served(walk: Walk, port: int) -> dict:
     """Connect as a browser would: only Pebble's root is trusted, and the name must match."""
     context = ssl.create_default_context(cafile=walk.installation.env["SANDBOX_ROOT_CERTIFICATE"])
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as raw:
-        with context.wrap_socket(raw, server_hostname=demo.NAME) as tls:
-            return tls.getpeercert()
+    raw = socket.create_connection(("127.0.0.1", port), timeout=5)
+    with context.wrap_socket(raw, server_hostname=demo.NAME) as tls:
+        return tls.getpeercert() or {}
 
 
 def one(folder: Path, pattern: str) -> Path:

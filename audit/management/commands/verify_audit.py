@@ -11,7 +11,9 @@ from audit.models import Link
 
 
 class Command(BaseCommand):
-    help = "Verify the audit entries. Keep the printed head elsewhere: with --head a cut-off end is found too."
+    help = (
+        "Verify the audit entries. Keep the printed head elsewhere: with --head a cut-off end is found too."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--head", help="a hash printed by an earlier run")

@@ -14,7 +14,9 @@ BATCH = 500
 
 
 class Command(BaseCommand):
-    help = "Wrap all keys under the first of KEY_ENCRYPTION_KEYS. May be stopped and started again at any time."
+    help = (
+        "Wrap all keys under the first of KEY_ENCRYPTION_KEYS. May be stopped and started again at any time."
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         done, failed = 0, 0

@@ -52,4 +52,6 @@ class Command(BaseCommand):
             user = User.objects.create_user(email, PASSWORD, is_staff=True, is_superuser=superuser)
         if group:
             user.groups.add(Group.objects.get(name=group))
-        EmailAddress.objects.get_or_create(user=user, email=email, defaults={"verified": True, "primary": True})
+        EmailAddress.objects.get_or_create(
+            user=user, email=email, defaults={"verified": True, "primary": True}
+        )

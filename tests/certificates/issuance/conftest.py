@@ -17,8 +17,14 @@ from validation.models import Authorization
 
 @pytest.fixture(scope="module")
 def pebble(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaServer]:
-    settings = {"PEBBLE_WFE_NONCEREJECT": "15", "PEBBLE_AUTHZREUSE": "100", "PEBBLE_WFE_ORDERS_PER_PAGE": "50"}
-    with running_pebble(tmp_path_factory.mktemp("pebble"), blocked=["blocked.example"], environment=settings) as server:
+    settings = {
+        "PEBBLE_WFE_NONCEREJECT": "15",
+        "PEBBLE_AUTHZREUSE": "100",
+        "PEBBLE_WFE_ORDERS_PER_PAGE": "50",
+    }
+    with running_pebble(
+        tmp_path_factory.mktemp("pebble"), blocked=["blocked.example"], environment=settings
+    ) as server:
         yield server
 
 
@@ -40,7 +46,9 @@ def step(order: AcmeOrder) -> bool:
 
 def show(order: AcmeOrder) -> None:
     """Stand in for the lookout, which has its own tests: every record is in place."""
-    Authorization.objects.filter(acme_orders=order, status="pending").update(shown_at=timezone.now(), due_at=None)
+    Authorization.objects.filter(acme_orders=order, status="pending").update(
+        shown_at=timezone.now(), due_at=None
+    )
     AcmeOrder.objects.filter(pk=order.pk).wake(timezone.now())
 
 
@@ -67,4 +75,6 @@ def issue(wanted: Issuance) -> None:
 
 
 def _story(wanted: Issuance) -> str:
-    return str(list(wanted.acme_orders.values("attempt", "status", "waiting_for", "problem", "tries", "due_at")))
+    return str(
+        list(wanted.acme_orders.values("attempt", "status", "waiting_for", "problem", "tries", "due_at"))
+    )

@@ -168,7 +168,16 @@ class Dies(AcmeConnector):
 @pytest.mark.parametrize("before", [True, False], ids=["before", "after"])
 @pytest.mark.parametrize(
     "verb",
-    ["register", "new_order", "authorization", "answer", "order", "finalize", "certificate", "deactivate_authorization"],
+    [
+        "register",
+        "new_order",
+        "authorization",
+        "answer",
+        "order",
+        "finalize",
+        "certificate",
+        "deactivate_authorization",
+    ],
 )
 def test_a_worker_that_dies_around_a_request_neither_loses_nor_doubles_the_certificate(
     alice, account, monkeypatch, verb, before
