@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import client_address
+from accounts.people import signed_in
 from audit.admin_pages import QuickList
 from audit.record import record
 from audit.vocabulary import Action
@@ -55,7 +56,7 @@ class AuditedAdmin(QuickList):
             Action.STAFF_CHANGED,
             row,
             now=timezone.now(),
-            by=request.user,  # type: ignore[arg-type]
+            by=signed_in(request),
             address=client_address(request),
             row=str(row)[:120],
             **details,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -55,6 +57,6 @@ class Action(models.TextChoices):
     STAFF_CHANGED = "staff:changed", _("Changed in the admin")
 
 
-def words() -> list[tuple[str, str]]:
+def words() -> list[tuple[str, Any]]:
     """Return the vocabulary as choices. Given to the column as a function, so that a new word is not a migration."""
     return Action.choices

@@ -8,14 +8,13 @@ from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
 class StaffSite(AdminSite):
     """Django's admin without its own sign-in and password pages: those know no rate limit and no second factor."""
 
-    index_title: str | Promise = _("Administration")
+    index_title = _("Administration")
     site_header = settings.PORTAL_NAME
     site_title = settings.PORTAL_NAME
     site_url = "/"
@@ -27,7 +26,7 @@ class StaffSite(AdminSite):
         answer: HttpResponse = secure_admin_login(super().login)(request, extra_context)
         return answer
 
-    def password_change(
+    def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         return redirect("account_change_password")

@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.addresses import client_address
 from accounts.audited_admin import AuditedAdmin
+from accounts.people import signed_in
 from audit.admin_pages import list_of, page_of
 from audit.record import record
 from audit.vocabulary import Action
@@ -174,7 +175,7 @@ class CaAccountAdmin(AuditedAdmin):
                     Action.CA_RESUMED,
                     account,
                     now=now,
-                    by=request.user,  # type: ignore[arg-type]
+                    by=signed_in(request),
                     address=client_address(request),
                     was=account.paused_why,
                 )

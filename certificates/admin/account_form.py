@@ -59,8 +59,6 @@ class CaAccountForm(forms.ModelForm):
             "roots_pem",
             "contact",
             "eab_kid",
-            "eab_hmac",
-            "terms_agreed",
             "profile",
             "caa_identities",
             "email_mode",

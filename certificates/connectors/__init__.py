@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from certificates.connectors.acme import AcmeConnector
-from certificates.connectors.base import Connector
+from collections.abc import Callable
 
-CONNECTORS: dict[str, type[Connector]] = {"acme": AcmeConnector}
+from certificates.connectors.acme import AcmeConnector
+from certificates.connectors.base import CaEndpoint, Connector
+
+CONNECTORS: dict[str, Callable[[CaEndpoint], Connector]] = {"acme": AcmeConnector}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.decorators import reauthentication_required
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -18,11 +17,13 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from accounts.audited_admin import AuditedAdmin
+from accounts.people import signed_in
+from accounts.reauthentication import recent_sign_in_required
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, link, page_of
 from orders.admin.refund_form import RefundForm
 from orders.models import Order, OrderItem, Payment
 from orders.money import shown
-from orders.refunds import refund
+from orders.refunds import NotRefundable, refund
 
 
 class ItemInline(ReadOnlyInline):
@@ -127,11 +128,14 @@ class OrderAdmin(ReadOnlyAdmin, AuditedAdmin):
         )
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @method_decorator(reauthentication_required)
     def refund_view(self, request: HttpRequest, order_id: Any) -> HttpResponse:
-        """Ask how much and why, then hand it to the process that gives money back."""
+        """Ask how much and why, then hand it to the process that gives money back. Needs a recent sign-in."""
         if not request.user.has_perm("orders.add_refund"):
             raise PermissionDenied
+        return self._refund(request, order_id)
+
+    @method_decorator(recent_sign_in_required())
+    def _refund(self, request: HttpRequest, order_id: Any) -> HttpResponse:
         order = Order.objects.filter(pk=order_id).first()
         if order is None:
             raise Http404
@@ -142,7 +146,12 @@ class OrderAdmin(ReadOnlyAdmin, AuditedAdmin):
         if not form.is_valid():
             return self._ask(request, order, form)
         wanted = form.wanted()
-        refund(wanted.payment, wanted.amount, wanted.reason, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+        try:
+            refund(wanted.payment, wanted.amount, wanted.reason, by=signed_in(request), now=timezone.now())
+        except NotRefundable:
+            # Somebody else was quicker: what is left is less than this form was checked against.
+            messages.error(request, _t("There is not that much left to give back; please look again."))
+            return redirect(page_of(order))
         messages.success(
             request,
             _t("%(sum)s will be given back; the gateway is asked now.")

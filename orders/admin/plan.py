@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.addresses import client_address
 from accounts.audited_admin import ChangeOnlyAdmin, ReasonForm
+from accounts.people import signed_in
 from audit.admin_pages import link, links, page_of
 from audit.record import record
 from audit.vocabulary import Action
@@ -83,11 +84,11 @@ class PlanAdmin(ChangeOnlyAdmin):
 
     @admin.display(description=_("issuances"))
     def issuance_links(self, plan: Plan) -> SafeString | str:
-        return links(plan.issuances.all())  # type: ignore[attr-defined]  # the registry's name for its rows of a plan
+        return links(plan.issuances.all())  # the registry's name for its rows of a plan
 
     @admin.display(description=_("certificates"))
     def certificate_links(self, plan: Plan) -> SafeString | str:
-        return links(plan.certificates.all())  # type: ignore[attr-defined]
+        return links(plan.certificates.all())
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -142,7 +143,7 @@ class PlanAdmin(ChangeOnlyAdmin):
                     action,
                     plan,
                     now=timezone.now(),
-                    by=request.user,  # type: ignore[arg-type]
+                    by=signed_in(request),
                     address=client_address(request),
                     plan_id=plan.pk,
                     order_id=plan.item.order_id,

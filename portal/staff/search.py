@@ -77,7 +77,7 @@ def _orders(text: str) -> Iterable[Order]:
     return rows.prefetch_related("items__names").order_by("-created_at")[:SHOWN]
 
 
-def _items(name: str) -> QuerySet[OrderName, dict[str, Any]]:
+def _items(name: str) -> QuerySet[OrderName, Any]:
     return OrderName.objects.filter(Q(ascii=name) | Q(ascii__endswith=f".{name}")).values("item_id")
 
 
