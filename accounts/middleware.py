@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
 from django.contrib import messages
@@ -13,6 +14,8 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 FREE_PATHS = ("/accounts/", "/static/", "/theme.css", "/health/")
+# Recovery codes stand in for a lost factor; alone they are none.
+FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 
 class StaffNeedSecondFactor:
@@ -25,7 +28,7 @@ class StaffNeedSecondFactor:
         if not settings.STAFF_SECOND_FACTOR_REQUIRED or request.path.startswith(FREE_PATHS):
             return self.get_response(request)
         user = request.user
-        if user.is_authenticated and user.is_staff and not is_mfa_enabled(user):
+        if user.is_authenticated and user.is_staff and not is_mfa_enabled(user, types=FACTORS):
             # MessageMiddleware stands behind this one: its storage is not there yet, so the page itself explains.
             if hasattr(request, "_messages"):
                 messages.warning(request, _("Staff accounts need a second factor."))
