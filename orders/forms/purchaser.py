@@ -92,7 +92,10 @@ class PurchaserForm(forms.Form):
         return data
 
     def say_agreement_changed(self) -> None:
-        """Ask for a fresh tick: the text on the page is not the one in force."""
+        """Ask for a fresh tick: the text that was ticked is not the one in force."""
+        fresh = self.data.copy()
+        fresh.pop("agreement", None)
+        self.data = fresh
         self.add_error("agreement", _("The agreement was updated meanwhile. Please read it and accept it."))
 
     def purchaser(self) -> dict[str, str]:

@@ -66,6 +66,7 @@ def confirm(request: HttpRequest, order: Order, agreement: Agreement) -> HttpRes
         )
     except AgreementChanged:
         form.say_agreement_changed()
+        agreement = Agreement.objects.current() or agreement
     except (NotOnSale, pricing.NotForSale, pricing.WildcardNotOffered):
         form.add_error(None, _("This product cannot be bought in this form any more. Please choose again."))
     except IllegalMove:
