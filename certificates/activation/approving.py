@@ -128,6 +128,11 @@ class Approval:
         return self.order is not None and self.order.status == AcmeOrder.Status.INVALID
 
     @property
+    def told_by_name(self) -> bool:
+        """True where the CA's words stand beside a name already."""
+        return any(name.verdict is not None for name in self.names)
+
+    @property
     def waiting(self) -> bool:
         """True while something is to be published that we do not see yet."""
         return any(name.state == "waiting" for name in self.names)

@@ -44,6 +44,20 @@ SUBJECT_LABELS = {
 }
 
 
+class KeyType(forms.ChoiceField):
+    """A key type; the recommended one where none was chosen."""
+
+    def to_python(self, value: Any) -> str:
+        return super().to_python(value) or KEY_CHOICES[0][0]
+
+
+class Line(forms.CharField):
+    """A line for a name. `required` only marks it: which line may stay empty is judged over all lines."""
+
+    def validate(self, value: Any) -> None:
+        """Nothing: identifiers.names judges the text."""
+
+
 class CsrForm(forms.Form):
     """`burnt` tells, by field, where a private key was taken out; `adopt` takes the CSR's names instead of the typed ones.
 
@@ -60,9 +74,7 @@ class CsrForm(forms.Form):
     locality = PlainText(label=gettext_lazy("City"), max_length=64, required=False)
     region = PlainText(label=gettext_lazy("State or province"), max_length=64, required=False)
     country = forms.ChoiceField(label=gettext_lazy("Country"), required=False)
-    key_type = forms.ChoiceField(
-        label=gettext_lazy("Key type"), choices=KEY_CHOICES, required=False, help_text=KEY_HELP
-    )
+    key_type = KeyType(label=gettext_lazy("Key type"), choices=KEY_CHOICES, help_text=KEY_HELP)
     csr = forms.CharField(
         label=gettext_lazy("Your CSR"),
         required=False,
@@ -93,7 +105,7 @@ class CsrForm(forms.Form):
         super().__init__(data, initial=_initial(activation, self.slots))
         self._add_choices()
         for slot in self.slots:
-            self.fields[slot.key] = _line(lines.label_of(slot, self.slots))
+            self.fields[slot.key] = _line(lines.label_of(slot, self.slots), required=slot is self.slots[0])
 
     def _add_choices(self) -> None:
         sources = [
@@ -139,8 +151,6 @@ class CsrForm(forms.Form):
             self._judge_csr(str(cleaned.get("csr", "")), named, refused)
         else:
             self._forget_errors(("csr",))
-            if not cleaned.get("key_type"):
-                cleaned["key_type"] = KEY_CHOICES[0][0]
             self._judge_names(named, refused)
         return cleaned
 
@@ -221,9 +231,9 @@ def _offer(field: forms.Field, choices: list[Any]) -> None:
     cast(forms.ChoiceField, field).choices = choices
 
 
-def _line(label: str) -> forms.CharField:
+def _line(label: str, *, required: bool) -> Line:
     attrs = {"autocapitalize": "none", "autocomplete": "off", "spellcheck": "false", "inputmode": "url"}
-    return forms.CharField(label=label, required=False, strip=False, widget=forms.TextInput(attrs=attrs))
+    return Line(label=label, required=required, strip=False, widget=forms.TextInput(attrs=attrs))
 
 
 def _with_suggestion(refusal: UnacceptableName) -> str:

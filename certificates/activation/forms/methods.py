@@ -114,7 +114,8 @@ class MethodsForm(forms.Form):
         ]
 
     def offers_for_all(self) -> list[Offer]:
-        value = self["all"].value()
+        told = any(_key(name) in self.errors for name in self.activation_names)
+        value = EACH if told else self["all"].value()
         offers = [
             Offer(slug, method.label, _how(slug), str(method.unavailable_why), chosen=value == slug)
             for slug, method in METHODS.items()
