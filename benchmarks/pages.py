@@ -49,14 +49,14 @@ def pages(seen: dict[str, str]) -> list[tuple[str, str, str]]:
 
 def measure(count: int) -> list[tuple[str, str, float, float]]:
     """Return (who, title, median ms, worst ms) for each page; rounds go over all pages in turn."""
-    with tempfile.TemporaryDirectory(prefix="chancery-bench-") as folder:
-        with Installation(Path(folder), free_ports=True) as installation:
-            words = [sys.executable, "-m", "benchmarks.fill", str(count)]
-            done = subprocess.run(
-                words, env=installation.env, cwd=ROOT, capture_output=True, text=True, check=True
-            )
-            seen = json.loads(done.stdout.splitlines()[-1])
-            return _rounds(installation.portal_url, seen)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chancery-bench-"))
+        installation = stack.enter_context(Installation(Path(folder), free_ports=True))
+        words = [sys.executable, "-m", "benchmarks.fill", str(count)]
+        done = subprocess.run(
+            words, env=installation.env, cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return _rounds(installation.portal_url, json.loads(done.stdout.splitlines()[-1]))
 
 
 def _rounds(base: str, seen: dict[str, str]) -> list[tuple[str, str, float, float]]:

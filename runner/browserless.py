@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import requests
 
@@ -30,7 +30,12 @@ class _Forms(HTMLParser):
         a = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.forms.append(
-                {"action": a.get("action", ""), "method": a.get("method", "get").lower(), "values": {}}
+                {
+                    "action": a.get("action", ""),
+                    "method": a.get("method", "get").lower(),
+                    "values": {},
+                    "boxes": [],
+                }
             )
         elif self.forms:
             self._control(tag, a)
@@ -38,9 +43,11 @@ class _Forms(HTMLParser):
     def _control(self, tag: str, a: dict[str, str]) -> None:
         values, name = self.forms[-1]["values"], a.get("name", "")
         if tag == "input" and name and a.get("type", "text") not in {"submit", "button", "file"}:
-            ticked = a.get("type") not in {"radio", "checkbox"} or "checked" in a
-            if ticked:
-                values[name] = a.get("value", "on")
+            box = a.get("type") in {"radio", "checkbox"}
+            if box:
+                self.forms[-1]["boxes"].append((name, a.get("value", "on")))
+            if not box or "checked" in a:
+                values[name] = a.get("value", "on" if box else "")
         elif tag == "select":
             self.select = name
         elif tag == "option" and self.select and ("selected" in a or self.select not in values):
@@ -93,6 +100,10 @@ class Customer:
             self.page = self.http.get(target, params=data, headers=headers, timeout=30)
         return self._seen()
 
+    def boxes(self, value: str) -> dict[str, str]:
+        """Return every radio or checkbox of the page that stands for `value`, as ticked."""
+        return {name: value for form in self._forms() for name, given in form["boxes"] if given == value}
+
     def has_form(self, action: str) -> bool:
         return any(action in form["action"] for form in self._forms())
 
@@ -109,7 +120,9 @@ class Customer:
         return parser.forms
 
     def _form(self, action: str, names: set[str]) -> dict[str, Any]:
-        forms = [form for form in self._forms() if action in form["action"] and form["method"] == "post"]
+        posts = [form for form in self._forms() if form["method"] == "post"]
+        here = {"", urlsplit(self.url).path, self.url}
+        forms = [form for form in posts if (action in form["action"] if action else form["action"] in here)]
         known = [form for form in forms if names & set(form["values"])] or forms
         if not known:
             raise Unexpected(f"no form {action!r} on {self.url}:\n{self.summary()}")
@@ -124,7 +137,10 @@ class Customer:
     def summary(self) -> str:
         """Return the readable words of the page, shortened, for a message."""
         words = re.sub(
-            r"<(script|style|svg)[^>]*>.*?</\1>|<[^>]+>", " ", self.page.text if self.page else "", flags=re.S
+            r"<(script|style|svg)[^>]*>.*?</\1>|<[^>]+>",
+            " ",
+            self.page.text if self.page is not None else "",
+            flags=re.S,
         )
         return " ".join(html.unescape(words).split())[:1500]
 
