@@ -9,6 +9,7 @@ from enum import StrEnum
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
+from certificates.activation.steps import APPROVE, METHODS, first_unfinished
 from certificates.models import AcmeOrder, Certificate, Issuance
 from orders.models import Plan
 
@@ -44,28 +45,29 @@ class Standing:
 def with_standing(plans: QuerySet[Plan]) -> QuerySet[Plan]:
     """Fetch what `standing_of` reads, in a constant number of queries for any number of plans."""
     orders = AcmeOrder.objects.select_related("account").order_by("attempt")
-    issuances = Issuance.objects.defer("csr").order_by("created_at").prefetch_related(Prefetch("acme_orders", orders))
+    issuances = (
+        Issuance.objects.defer("csr").order_by("created_at").prefetch_related(Prefetch("acme_orders", orders))
+    )
     certificates = Certificate.objects.defer("leaf_pem", "chain_pem").order_by("issued_at")
     return plans.select_related("product", "item__order", "activation").prefetch_related(
-        Prefetch("issuances", issuances), Prefetch("certificates", certificates), "activation__names", "item__names"
+        Prefetch("issuances", issuances),
+        Prefetch("certificates", certificates),
+        "activation__names",
+        "item__names",
     )
 
 
 def standing_of(plan: Plan, now: datetime) -> Standing:
     """Say in one headline and one sentence what is happening, who must act, and when we look next."""
-    if plan.state == Plan.State.SUSPENDED:
-        return Standing(Headline.CANCELLED, _("This plan is suspended because of its payment. Please contact support."), "customer")
-    if plan.state == Plan.State.ENDED:
-        return Standing(Headline.CANCELLED, _("This plan has ended."), "nobody")
-    issuance = wanted_issuance(plan)
-    certificate = newest_certificate(plan)
-    if certificate is not None and certificate.not_after > now and certificate.state == Certificate.State.VALID:
-        return _of_certificate(plan, certificate, issuance, now)
+    issuance, valid, newest = wanted_issuance(plan), in_force(plan, now), newest_certificate(plan)
+    if plan.state in {Plan.State.SUSPENDED, Plan.State.ENDED}:
+        return _of_stopped(plan, valid)
     if issuance is not None:
         return _of_issuance(issuance)
-    if certificate is not None:
-        text = _("The certificate was revoked.") if certificate.state == Certificate.State.REVOKED else _("The certificate has expired.")
-        return Standing(Headline.EXPIRED, text, "customer")
+    if valid is not None:
+        return _of_certificate(plan, valid, now)
+    if newest is not None:
+        return _of_lost(plan, newest, now)
     return _of_setup(plan)
 
 
@@ -89,6 +91,13 @@ def newest_certificate(plan: Plan) -> Certificate | None:
     return max(rows, key=lambda row: row.issued_at) if rows else None
 
 
+def in_force(plan: Plan, now: datetime) -> Certificate | None:
+    """Return the newest certificate while it is valid, None once it has expired or was revoked."""
+    newest = newest_certificate(plan)
+    valid = newest is not None and newest.state == Certificate.State.VALID and newest.not_after > now
+    return newest if valid else None
+
+
 def newest_order(issuance: Issuance) -> AcmeOrder | None:
     rows = list(issuance.acme_orders.all())
     return max(rows, key=lambda row: row.attempt) if rows else None
@@ -99,24 +108,70 @@ def reissue_due_at(certificate: Certificate) -> datetime:
     return certificate.not_after - (certificate.not_after - certificate.not_before) / 3
 
 
-def _of_certificate(plan: Plan, certificate: Certificate, issuance: Issuance | None, now: datetime) -> Standing:
+def may_reissue(plan: Plan, now: datetime) -> bool:
+    """True if the owner may ask for the next certificate: the plan runs, has had one, and none is on its way."""
+    running = plan.state == Plan.State.ACTIVE and plan.ends_at > now
+    return running and newest_certificate(plan) is not None and wanted_issuance(plan) is None
+
+
+def failed_since(plan: Plan) -> Issuance | None:
+    """Return the newest request if the CA refused it for good, None when a certificate or another request came after."""
+    rows = [row for row in plan.issuances.all() if row.state != Issuance.State.WITHDRAWN]
+    newest = max(rows, key=lambda row: row.created_at, default=None)
+    return newest if newest is not None and newest.state == Issuance.State.FAILED else None
+
+
+def _of_stopped(plan: Plan, valid: Certificate | None) -> Standing:
+    if plan.state == Plan.State.SUSPENDED:
+        text = _("This plan is suspended because of its payment. Please contact support.")
+        return Standing(Headline.CANCELLED, text, "customer")
+    if valid is not None:
+        text = _("This plan has ended. Its last certificate stays valid until it expires.")
+        return Standing(Headline.CANCELLED, text, "nobody")
+    return Standing(Headline.CANCELLED, _("This plan has ended."), "nobody")
+
+
+def _of_certificate(plan: Plan, certificate: Certificate, now: datetime) -> Standing:
     due = reissue_due_at(certificate)
-    if issuance is not None:
-        running = _of_issuance(issuance)
-        return Standing(running.slug, running.sentence, running.who, running.next_look_at)
     if due <= now and plan.ends_at > certificate.not_after + timedelta(days=1):
-        return Standing(Headline.REISSUE_DUE, _("Your plan goes on, but this certificate ends soon: request the next one."), "customer")
+        text = _(
+            "Your plan goes on, but this certificate ends soon: get the next one, it costs nothing more."
+        )
+        return Standing(Headline.REISSUE_DUE, text, "customer")
     if certificate.installed_at is not None:
-        return Standing(Headline.SECURED, _("We saw this certificate being served by your site."), "nobody", due)
-    return Standing(Headline.ISSUED, _("Your certificate is ready: download it and install it on your server."), "customer", due)
+        return Standing(
+            Headline.SECURED, _("We saw this certificate being served by your site."), "nobody", due
+        )
+    text = _("Your certificate is ready: download it, install it on your server, then test the installation.")
+    return Standing(Headline.ISSUED, text, "customer", due)
+
+
+def _of_lost(plan: Plan, certificate: Certificate, now: datetime) -> Standing:
+    goes_on = plan.ends_at > now
+    if certificate.state == Certificate.State.REVOKED:
+        text = _("The certificate was revoked.")
+    elif goes_on:
+        text = _("The certificate has expired, and visitors see a warning.")
+    else:
+        text = _("The certificate has expired, and so has the plan. Order a new one to go on.")
+    if goes_on:
+        text += " " + _("Your plan goes on: get the next one, it costs nothing more.")
+    return Standing(Headline.EXPIRED, text, "customer")
 
 
 def _of_setup(plan: Plan) -> Standing:
-    failed = [row for row in plan.issuances.all() if row.state == Issuance.State.FAILED]
-    if failed:
+    if failed_since(plan) is not None:
         text = _("The certificate authority will not issue for these names. Change them, or contact support.")
         return Standing(Headline.SETUP_NEEDED, text, "customer")
-    return Standing(Headline.SETUP_NEEDED, _("Paid. Next, tell us about your certificate in four short steps."), "customer")
+    activation = getattr(plan, "activation", None)
+    if activation is None or activation.csr_done_at is None:
+        text = _("Paid. Next, tell us about your certificate in four short steps.")
+        return Standing(Headline.SETUP_NEEDED, text, "customer")
+    step = first_unfinished(activation)
+    if step is APPROVE:
+        step = METHODS  # nothing is wanted, so `Finish` has to be pressed again
+    text = _("Paid and begun. Go on with %(step)s.") % {"step": step.heading}
+    return Standing(Headline.SETUP_NEEDED, text, "customer")
 
 
 def _of_issuance(issuance: Issuance) -> Standing:
@@ -128,11 +183,18 @@ def _of_issuance(issuance: Issuance) -> Standing:
         text = _("The certificate authority did not find what it looked for. Correct it, then try again.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer")
     if order.status != AcmeOrder.Status.PENDING:
-        return Standing(Headline.ISSUING, _("The certificate authority is making your certificate."), "ca", order.due_at)
+        return Standing(
+            Headline.ISSUING, _("The certificate authority is making your certificate."), "ca", order.due_at
+        )
     if order.url is None:
         return Standing(Headline.CHECKING, _opening(order), "us", order.due_at)
     if order.answered_at is not None:
-        return Standing(Headline.CHECKING, _("The certificate authority is looking at your names now."), "ca", order.due_at)
+        return Standing(
+            Headline.CHECKING,
+            _("The certificate authority is looking at your names now."),
+            "ca",
+            order.due_at,
+        )
     if order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER:
         text = _("Publish what step 4 shows. We keep looking and go on by ourselves.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)

@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
+from certificates.views import downloads, installation, overview, plan
+
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", overview.plans, name="overview"),
+    path("<uuid:plan_id>/", plan.plan, name="overview"),
+    path("<uuid:plan_id>/live/", plan.live, name="overview-live"),
+    path("<uuid:plan_id>/reissue/", plan.reissue, name="reissue"),
+    path("issued/<uuid:certificate_id>/download/<slug:slug>/", downloads.download, name="download"),
+    path("issued/<uuid:certificate_id>/destroy-key/", downloads.destroy_key, name="destroy-key"),
+    path("issued/<uuid:certificate_id>/test/", installation.test_installation, name="test-installation"),
     path("", include("certificates.urls_activation")),
 ]
