@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from identifiers.names import Name
 from orders.models import Product
+from orders.pricing import extras
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ def neighbours(product: Product, names: list[Name]) -> list[Finding]:
         if len(names) + len(offered) >= product.max_names:
             break
         offered.add(other)
-        text = _("%(name)s does not cover %(other)s.")
+        if extras(product, [*names, other]) == extras(product, names):
+            text = _("%(name)s does not cover %(other)s. Adding it costs nothing more.")
+        else:
+            text = _("%(name)s does not cover %(other)s.")
         findings.append(Notice(text % {"name": name.unicode, "other": other.unicode}, name, add=other))
     return findings
 

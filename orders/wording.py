@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+
+def unwrapped(text: str) -> str:
+    """Return the text with each section as a heading line and one long line, for pages of any width."""
+    sections = (section.split("\n") for section in text.strip().split("\n\n"))
+    return "\n\n".join(f"{lines[0]}\n{' '.join(lines[1:])}" for lines in sections)
+
+
 # Stored as data, in one language: what was accepted must stay readable word for word.
-AGREEMENT_1 = """\
+AGREEMENT_1 = unwrapped("""\
 1. What you buy
 You buy a plan: for its term you may have certificates issued for the names in your order, as often as that is needed.
 A single certificate is valid for a shorter time than the plan, because the rules of the public CAs limit it.
@@ -50,4 +57,4 @@ Unless we acted with intent or gross negligence, our liability ends at the price
 10. Data
 We use your data to carry out this order, to keep the records that the law and the CA's rules require, and to write to you
 about your certificates. Names in publicly trusted certificates are published in Certificate Transparency logs for ever.
-"""
+""")

@@ -93,9 +93,7 @@ class PurchaserForm(forms.Form):
 
     def say_agreement_changed(self) -> None:
         """Ask for a fresh tick: the text that was ticked is not the one in force."""
-        fresh = self.data.copy()
-        fresh.pop("agreement", None)
-        self.data = fresh
+        self.data = {name: value for name, value in self.data.items() if name != "agreement"}
         self.add_error("agreement", _("The agreement was updated meanwhile. Please read it and accept it."))
 
     def purchaser(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.countries import COUNTRIES
 from accounts.models import User
 from accounts.people import signed_in
 from identifiers.names import Name
@@ -102,6 +103,7 @@ def facts_of(order: Order) -> dict[str, object]:
     plans = [item.plan for item in order.items.all() if hasattr(item, "plan")]
     return {
         "order": order,
+        "country": COUNTRIES.get(order.purchaser_country, order.purchaser_country),
         "lines": lines_of(order),
         "standing": standing_of(order),
         "may_pay": may_pay(order),

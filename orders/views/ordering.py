@@ -93,7 +93,7 @@ def order_price(request: HttpRequest, slug: str) -> HttpResponse:
         return HttpResponse(status=204)  # htmx leaves the last price standing
     form = OrderForm(request.POST, product=product)
     form.is_valid()
-    return render(request, "orders/_price.html", {"product": product, "form": form})
+    return render(request, "orders/_price.html", {"product": product, "form": form, "live": True})
 
 
 def rework(request: HttpRequest, product: Product) -> OrderForm | None:

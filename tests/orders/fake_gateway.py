@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import secrets
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,6 +28,7 @@ class FakeGateway(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.lock = threading.Lock()
+        self.run = secrets.token_hex(4)
         self.numbers = itertools.count(1)
         self.calls: Counter[str] = Counter()
         self.sessions: dict[str, dict[str, Any]] = {}
@@ -52,7 +54,7 @@ class FakeGateway(ThreadingHTTPServer):
         self.server_close()
 
     def new_id(self, kind: str) -> str:
-        return f"{kind}_{next(self.numbers)}"
+        return f"{kind}_{self.run}{next(self.numbers)}"
 
     # --- what people and banks do -------------------------------------------------------------------
 
@@ -122,7 +124,7 @@ class FakeGateway(ThreadingHTTPServer):
             return 200, listed(
                 [r for r in self.all_refunds.values() if r["payment_intent"] == params["payment_intent"]]
             )
-        if parts[0] == "disputes" and parts[1] in self.disputes:
+        if parts[:1] == ["disputes"] and parts[1] in self.disputes:
             return 200, self.disputes[parts[1]]
         return missing()
 

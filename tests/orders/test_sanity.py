@@ -56,6 +56,11 @@ def test_it_offers_the_twin(shop, name, twin):
     assert offered == ([twin] if twin else [])
 
 
+def test_it_says_when_the_twin_is_included(shop):
+    assert "nothing more" in look_quickly(shop["wildcard-dv"], [WILD]).notices[0].message
+    assert "nothing more" not in look_quickly(shop["dv"], [Name("shop.example")]).notices[0].message
+
+
 def test_it_offers_nothing_that_is_there_or_covered(shop):
     assert look_quickly(shop["dv"], [Name("shop.example"), Name("www.shop.example")]).notices == ()
     assert look_quickly(shop["wildcard-dv"], [WILD, Name("shop.example")]).notices == ()

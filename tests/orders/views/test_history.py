@@ -49,6 +49,7 @@ def test_a_receipt_is_for_paid_orders(paid, alices, order):
     text = page(alices, "order_receipt", paid.order)
     assert "Receipt" in text
     assert "Alice Archer" in text
+    assert "Germany" in text
     assert "data-print" in text
     Order.objects.update(paid_at=None)
     assert alices.get(reverse("order_receipt", args=[order.pk])).status_code == 404
