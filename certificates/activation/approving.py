@@ -12,6 +12,7 @@ from typing import Any
 
 from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.functional import Promise
+from django.utils.translation import ngettext
 
 from certificates.activation.verdicts import Verdict, verdict_of
 from certificates.models import AcmeOrder, Issuance
@@ -146,6 +147,17 @@ class Approval:
             if name.instruction is not None and name.instruction.kind == "dns"
         ]
         return len(set(hosts)) < len(hosts)
+
+    @property
+    def spoken(self) -> str:
+        """What is read aloud when there is news: where it stands, and how many names are in place."""
+        in_place = sum(name.state in {"seen", "asked", "valid"} for name in self.names)
+        count = ngettext(
+            "%(seen)d of %(all)d name is in place.",
+            "%(seen)d of %(all)d names are in place.",
+            len(self.names),
+        ) % {"seen": in_place, "all": len(self.names)}
+        return f"{count} {self.standing.sentence}"
 
     @property
     def poll_seconds(self) -> int:

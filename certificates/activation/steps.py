@@ -38,6 +38,11 @@ class Step:
     def done(self, activation: Activation) -> bool:
         return bool(self.done_field) and getattr(activation, self.done_field) is not None
 
+    def version(self, activation: Activation) -> str:
+        """Return a word that changes whenever the step is saved."""
+        done_at = getattr(activation, self.done_field) if self.done_field else None
+        return done_at.isoformat() if done_at is not None else "never"
+
 
 CSR = Step(1, "csr", gettext_lazy("CSR"), "csr_done_at")
 CONTACTS = Step(2, "contacts", gettext_lazy("Contacts"), "contacts_done_at")

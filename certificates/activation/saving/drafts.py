@@ -17,11 +17,24 @@ LONGEST = 2000  # characters of one field; nothing that a form accepts is longer
 
 
 @sensitive_variables()
-def keep(activation: Activation, step: steps.Step, typed: Mapping[str, str], fields: Iterable[str]) -> None:
-    """Store what stands in the fields of one step; private keys must have been taken out. Raises TooLate."""
+def keep(
+    activation: Activation,
+    step: steps.Step,
+    typed: Mapping[str, str],
+    fields: Iterable[str],
+    *,
+    since: str | None = None,
+) -> None:
+    """Store what stands in the fields of one step; private keys must have been taken out. Raises TooLate.
+
+    `since` is the step's version (`Step.version`) that the typing began from: a browser's draft that arrives after
+    the step itself was saved says nothing new and is dropped.
+    """
     draft = {field: _storable(field, str(typed.get(field, ""))) for field in fields}
     with transaction.atomic():
         row = steps.locked(activation)
+        if since is not None and since != step.version(row):
+            return
         if row.drafts.get(step.slug) != draft:
             row.drafts = row.drafts | {step.slug: draft}
             row.save(update_fields=["drafts"])

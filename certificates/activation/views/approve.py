@@ -168,7 +168,7 @@ def _wish(request: HttpRequest, activation: Activation, wish: Any, told: str) ->
 
 
 def _parts(request: HttpRequest, approval: Approval, layout: str, told: str = "") -> HttpResponse:
-    news = approval.standing.sentence if request.GET.get("news") != approval.news else ""
+    news = approval.spoken if request.GET.get("news") != approval.news else ""
     context = _context(request, approval) | {"told": told or news, "parts": True}
     if layout == approval.layout:
         return render(request, "certificates/activation/approve_parts.html", context)

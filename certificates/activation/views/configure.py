@@ -51,7 +51,8 @@ def keep_draft(request: HttpRequest, activation: Activation, step_slug: str) -> 
     step = next(step for step in steps.STEPS if step.slug == step_slug)
     typed, _burnt = without_private_keys(request.POST)
     try:
-        drafts.keep(activation, step, _texts(typed), fields_of(activation, step))
+        since = request.POST.get("since", "")
+        drafts.keep(activation, step, _texts(typed), fields_of(activation, step), since=since)
     except TooLate:
         return HttpResponse(status=409)
     return HttpResponse(status=204)

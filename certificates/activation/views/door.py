@@ -89,6 +89,7 @@ def page(
         "step": step,
         "steps": steps.stepper(activation, step),
         "editable": steps.editable(activation.plan),
+        "since": step.version(activation),
         "draft": activation.drafts.get(step.slug),
         "failure": _failure(activation),
     }

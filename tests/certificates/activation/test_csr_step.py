@@ -309,7 +309,7 @@ def test_it_never_stores_nor_echoes_a_private_key(wizard, kind, door):
     secret = max((line for line in text.splitlines() if "-" not in line and "x" * 60 not in line), key=len)[
         :60
     ]
-    data = {"csr_source": "pasted", "csr": text, "single-1": "shop.example"}
+    data = {"csr_source": "pasted", "csr": text, "single-1": "shop.example", "since": "never"}
     name = {"save": "activation-csr", "draft": "activation-csr-draft"}.get(door, "activation-verify-csr")
     headers = {"hx-request": "true"} if "htmx" in door else {}
     answer = wizard.post(name, data, headers=headers)
@@ -335,9 +335,13 @@ def test_it_takes_a_private_key_out_of_any_field(wizard, field):
 
 
 def test_it_does_not_keep_what_is_no_csr(wizard):
-    wizard.post("activation-csr-draft", {"csr_source": "pasted", "csr": "half a key, mangled"})
+    wizard.post(
+        "activation-csr-draft", {"csr_source": "pasted", "csr": "half a key, mangled", "since": "never"}
+    )
     assert wizard.activation.drafts["csr"]["csr"] == ""
-    wizard.post("activation-csr-draft", {"csr_source": "pasted", "csr": csr_of("shop.example")})
+    wizard.post(
+        "activation-csr-draft", {"csr_source": "pasted", "csr": csr_of("shop.example"), "since": "never"}
+    )
     assert "BEGIN CERTIFICATE REQUEST" in wizard.activation.drafts["csr"]["csr"]
 
 

@@ -298,12 +298,23 @@ def test_another_method_keeps_the_request(wizard):
 
 def test_a_draft_changes_nothing_that_runs(wizard):
     wizard.walk()
-    wizard.post("activation-csr-draft", GENERATED | lines("other.example"))
+    since = wizard.get("activation-csr").context["since"]
+    wizard.post("activation-csr-draft", GENERATED | lines("other.example") | {"since": since})
     assert wizard.texts == ["shop.example"]
     assert Issuance.objects.get().state == "wanted"
     page = wizard.get("activation-csr").content.decode()
     assert 'value="other.example"' in page
     assert "Here is what you typed last time" in page
+
+
+def test_a_draft_that_arrives_after_the_step_was_saved_is_dropped(wizard):
+    since = wizard.get("activation-csr").context["since"]
+    wizard.csr("better.example")
+    assert (
+        wizard.post("activation-csr-draft", GENERATED | lines("old.example") | {"since": since}).status_code
+        == 204
+    )
+    assert wizard.activation.drafts == {}
 
 
 def test_too_many_requests_within_a_day_are_refused(wizard, monkeypatch):
