@@ -169,6 +169,7 @@ def prove(walk: Walk) -> None:
         approve = customer.url
         wait_for(lambda: customer.go(approve) and _has(customer, f"{panel}/publish"), "the record to publish")
         walk.publish(parse_qs(urlsplit(customer.link(f"{panel}/publish")).query))
+        customer.submit("/check/")
     with walk.step("the portal sees it, the CA validates and issues"):
         walk.plan_url = approve.split("activation/")[0]
         wait_for(lambda: _issued(walk), "the certificate")

@@ -13,6 +13,7 @@ from sandbox.names import Record, RecordRefused, read_name
 # Second-level registries people are likely to type; enough to group names, of no weight beyond that.
 SECOND_LEVELS = frozenset({"ac", "co", "com", "edu", "gob", "gov", "net", "org"})
 MAX_FILE = 100_000
+MOST_VALUES = 4
 
 
 class FileRefused(ValueError):
@@ -79,7 +80,7 @@ class Domains:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names: set[str] = set()
-        self.records: set[Record] = set()
+        self.records: dict[Record, None] = {}  # in the order of publishing
         self.files: dict[tuple[str, str], File] = {}
         if path.exists():
             self.load(json.loads(path.read_text()))
@@ -87,14 +88,14 @@ class Domains:
     def load(self, state: dict[str, list[dict[str, str]]]) -> None:
         """Take over what an earlier run kept."""
         self.names = {entry["name"] for entry in state.get("domains", [])}
-        self.records = {Record(**entry) for entry in state.get("records", [])}
+        self.records = {Record(**entry): None for entry in state.get("records", [])}
         self.files = {(entry["host"], entry["path"]): File(**entry) for entry in state.get("files", [])}
 
     def save(self) -> None:
         """Write everything, so that a crash leaves either the old or the new file."""
         state = {
             "domains": [{"name": name} for name in sorted(self.names)],
-            "records": [record.as_dict() for record in sorted(self.records)],
+            "records": [record.as_dict() for record in self.records],
             "files": [file.as_dict() for file in sorted(self.files.values())],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -119,13 +120,21 @@ class Domains:
         if any(other.type == "CNAME" for other in others):
             raise RecordRefused(f"{record.name} is a CNAME: nothing can stand beside it (RFC 1034 §3.6.2).")
         self.names.add(domain_of(record.name))
-        self.records.add(record)
+        self.records.pop(record, None)
+        self.records[record] = None
+        self.forget_old_values(record.name)
         self.save()
+
+    def forget_old_values(self, name: str) -> None:
+        """Keep the newest TXT values of a name: with more, Pebble's look-up over UDP no longer fits into its 512 octets."""
+        values = [record for record in self.records if record.name == name and record.type == "TXT"]
+        for old in values[:-MOST_VALUES]:
+            del self.records[old]
 
     def remove_record(self, record: Record) -> bool:
         """Take a record away; whether it was there."""
         there = record in self.records
-        self.records.discard(record)
+        self.records.pop(record, None)
         self.save()
         return there
 
@@ -144,7 +153,7 @@ class Domains:
     def remove_domain(self, domain: str) -> list[str]:
         """Forget a domain and all under it; returns the names whose records are gone."""
         gone = [record for record in self.records if domain_of(record.name) == domain]
-        self.records.difference_update(gone)
+        self.records = {record: None for record in self.records if domain_of(record.name) != domain}
         self.files = {key: file for key, file in self.files.items() if domain_of(file.host) != domain}
         self.names.discard(domain)
         self.save()

@@ -60,3 +60,11 @@ def test_removing_a_domain_takes_all_of_it_and_nothing_else(tmp_path: Path) -> N
     assert [domain.name for domain in kept.all()] == ["example.net"]
     assert kept.record_names() == ["example.net"]
     assert kept.hosts() == {"example.net"}
+
+
+def test_old_txt_values_make_room_for_new_ones(tmp_path):
+    domains = Domains(tmp_path / "hosting.json")
+    for number in range(6):
+        domains.add_record(Record("_acme-challenge.shop.example", "TXT", f"value-{number}"))
+    kept = [record.value for record in Domains(tmp_path / "hosting.json").records_at("_acme-challenge.shop.example")]
+    assert kept == ["value-2", "value-3", "value-4", "value-5"]
