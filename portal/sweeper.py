@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 from celery import bootsteps
@@ -13,6 +14,7 @@ from django.utils import timezone
 log = logging.getLogger(__name__)
 
 SHORTEST_REST = 0.02
+TIDY_SECONDS = 600.0
 
 
 class Sweeper(bootsteps.StartStopStep):
@@ -42,9 +44,13 @@ class Sweeper(bootsteps.StartStopStep):
     def run(self) -> None:
         from portal import sweeping
 
+        tidied = time.monotonic()
         while not self.stopping.is_set():
             try:
                 sweeping.sweep()
+                if time.monotonic() - tidied > TIDY_SECONDS:
+                    tidied = time.monotonic()
+                    sweeping.tidy(timezone.now())
                 rest = self.rest_seconds()
             except Exception:
                 log.exception("the sweep failed")
