@@ -241,6 +241,8 @@ def test_the_exception_carries_neither_key_nor_secret() -> None:
         "k 1:" + NEW.partition(":")[2],
         "k" * 33 + ":" + NEW.partition(":")[2],
     ],
+    # The random keys must not become part of the names: parallel workers have to collect the same tests.
+    ids=lambda setting: f"setting-of-{len(setting)}",
 )
 def test_an_unusable_setting_is_refused_without_repeating_it(setting: str) -> None:
     with pytest.raises(UnusableKeySetting) as refused:
