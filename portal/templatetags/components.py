@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from textwrap import dedent
@@ -72,7 +73,7 @@ def standing(word: object, large: bool = False) -> dict[str, Any]:
 @register.simple_tag
 def money(amount: int, currency: str) -> SafeString:
     """`{% money 4900 "EUR" %}`: "€49.00". Integer minor units."""
-    value = f"{amount / 10 ** exponent(currency):.{exponent(currency)}f}"
+    value = str(Decimal(amount).scaleb(-exponent(currency)))
     return format_html(
         '<data class="money" value="{} {}">{}</data>', value, currency.upper(), money_text(amount, currency)
     )
@@ -113,7 +114,7 @@ def as_people_write(name: Name | str) -> SafeString:
 def control(bound: BoundField) -> SafeString:
     """Render the widget of a field; Django ties it to `<id>_helptext` and `<id>_error` itself."""
     widget = bound.field.widget
-    attrs: dict[str, str] = {}
+    attrs: dict[str, str | bool] = {}
     # A placeholder that repeats the label is read twice and vanishes when it is needed.
     label, placeholder = str(bound.label).lower(), str(widget.attrs.get("placeholder", "")).lower()
     if placeholder and (label in placeholder or placeholder in label):
