@@ -232,6 +232,7 @@ def certificate_for(
     )
     if held is not None and key == "destroyed":
         held.destroy(issued_at)
+        held.refresh_from_db()
     issuance = Issuance.objects.create(
         plan=plan, kind=kind, state="issued", key=held, key_type="" if key == "pasted" else plan.activation.key_type,
         names=[{"ascii": n.removeprefix("*."), "wildcard": n.startswith("*."), "method": "dns-01"} for n in names],

@@ -1,0 +1,66 @@
+"""A TLS server on loopback that shows whatever chain it was given."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from certificates import keys
+
+
+class FakeSite:
+    """Serves `chain` (leaf first) with the leaf's key; with no chain it talks plain text instead of TLS."""
+
+    def __init__(
+        self,
+        chain: Sequence[x509.Certificate] = (),
+        key: keys.PrivateKey | None = None,
+        address: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self._context = _context(chain, key) if key is not None else None
+        self._socket = socket.create_server((address, port))
+        self.port = self._socket.getsockname()[1]
+        self.asked: list[str] = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                peer, _address = self._socket.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(peer,), daemon=True).start()
+
+    def _answer(self, peer: socket.socket) -> None:
+        with peer, contextlib.suppress(OSError):
+            peer.settimeout(5)
+            if self._context is None:
+                peer.sendall(b"220 mail.example ESMTP ready\r\n")
+                return
+            self._context.sni_callback = lambda _socket, name, _context: self.asked.append(str(name))
+            with self._context.wrap_socket(peer, server_side=True) as tls:
+                tls.recv(1)
+
+
+def _context(chain: Sequence[x509.Certificate], key: keys.PrivateKey) -> ssl.SSLContext:
+    with tempfile.TemporaryDirectory() as folder:
+        certificates, private = Path(folder, "chain.pem"), Path(folder, "key.pem")
+        certificates.write_bytes(b"".join(row.public_bytes(serialization.Encoding.PEM) for row in chain))
+        private.write_bytes(keys.to_pem(key))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificates, private)
+        return context
