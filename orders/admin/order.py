@@ -139,7 +139,7 @@ class OrderAdmin(ReadOnlyAdmin, AuditedAdmin):
         order = Order.objects.filter(pk=order_id).first()
         if order is None:
             raise Http404
-        form = RefundForm(order, request.POST or None)
+        form = RefundForm(order, request.POST if request.method == "POST" else None)
         if not form.choices:
             messages.warning(request, _t("There is no money of this order that could be given back."))
             return redirect(page_of(order))

@@ -22,6 +22,7 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
     """A paid plan whose first certificate was issued and whose reissue waits for the customer."""
     names = names or (host,)
     plan = plan_for(owner, *names)
+    type(plan.activation).objects.filter(plan=plan).update(finished_at=NOW)
     order, account = plan.item.order, plan.product.ca_accounts.get()
     agreement, _created = Agreement.objects.get_or_create(
         version="1", defaults={"text": "Be kind.", "published_at": NOW}
