@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
+
+import hypothesis
 import pytest
 from allauth.account.models import EmailAddress
-from django.core.cache import cache
 from django.db import connections
 
 from identifiers.names import Name
@@ -12,6 +14,12 @@ from orders import catalogue, checkout, drafts
 from orders.models import Agreement, Product
 from tests.conftest import NOW
 from tests.orders.fake_gateway import FakeGateway
+
+# A busy machine is slow, not wrong.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 PURCHASER = {
     "purchaser_name": "Alice Archer",
@@ -21,8 +29,11 @@ PURCHASER = {
 
 
 @pytest.fixture(autouse=True)
-def _fresh_rate_limits():
-    cache.clear()
+def _fresh_rate_limits(settings):
+    """Count in this process only: a neighbour's test run must not empty or fill our limits."""
+    settings.CACHES = {
+        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": uuid.uuid4().hex}
+    }
 
 
 @pytest.fixture
