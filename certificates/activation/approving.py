@@ -232,12 +232,18 @@ def _names(issuance: Issuance, order: AcmeOrder | None) -> list[NameToShow]:
             position=position,
             ascii=entry["ascii"],
             wildcard=entry["wildcard"],
-            method=entry["method"],
+            method=_method(entry, known.get((entry["ascii"], entry["wildcard"])), ended),
             authorization=known.get((entry["ascii"], entry["wildcard"])),
             order_ended=ended,
         )
         for position, entry in enumerate(issuance.names, start=1)
     ]
+
+
+def _method(entry: dict[str, Any], row: Authorization | None, ended: bool) -> str:
+    """The method that is being shown: the CA's offer goes before the wish, which may come too late for this order."""
+    under_way = row is not None and not ended and row.status == Authorization.Status.PENDING
+    return str(row.method if row is not None and under_way else entry["method"])
 
 
 def _line(name: NameToShow) -> str:

@@ -259,6 +259,16 @@ def test_a_wildcard_is_offered_nothing_but_dns(wizard_for):
     assert Authorization.objects.get().method == "dns-01"
 
 
+def test_a_wish_that_comes_after_the_ca_was_asked_waits_for_the_next_order(opened):
+    Challenge.objects.filter(type="dns-01").update(answered_at=timezone.now())
+    opened.post("activation-method", {"method": "http-01"}, 1)
+    page = opened.get("activation-approve")
+    assert page.context["approval"].names[0].instruction.kind == "dns"
+    assert "The certificate authority is looking now" in page.content.decode()
+    refuse(opened)
+    assert opened.get("activation-approve").context["approval"].names[0].method == "http-01"
+
+
 def refuse(wizard, kind="unauthorized", detail="Incorrect TXT record <b>found</b>"):
     problem = {
         "type": f"urn:ietf:params:acme:error:{kind}",
