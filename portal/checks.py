@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 
+from portal.theme import stylesheet
+
 SANDBOX_SECRETS = {"sk_test_sandbox", "whsec_sandbox"}
 
 
@@ -58,6 +60,16 @@ def refuse_unsafe_start() -> None:
     problems = unsafe_settings()
     if problems:
         raise ImproperlyConfigured("This production installation is not safe to start: " + " ".join(problems))
+
+
+@register()
+def check_accent(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """An accent that no page could be drawn with is refused at the start, not at the first page."""
+    try:
+        stylesheet(settings.PORTAL_ACCENT)
+    except ImproperlyConfigured as exc:
+        return [Error(str(exc), id="portal.E002")]
+    return []
 
 
 @register(Tags.security)

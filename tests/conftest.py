@@ -10,6 +10,11 @@ from datetime import UTC, datetime
 os.environ.setdefault("VAR_DIR", tempfile.mkdtemp(prefix="chancery-test-"))
 os.environ.setdefault("PLAIN_STATIC", "1")
 os.environ.setdefault("EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+
+import django
+
+django.setup()
 
 import pytest
 from django.core.management.commands import flush as flush_command
