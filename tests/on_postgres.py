@@ -16,7 +16,9 @@ def main() -> int:
         folder = Path(name)
         with running_postgres(folder / "postgres") as database, running_redis(folder / "redis") as redis:
             env = {**os.environ, "DATABASE_URL": database, "REDIS_URL": redis}
-            return subprocess.run([sys.executable, "-m", "pytest", *sys.argv[1:]], env=env, check=False).returncode
+            return subprocess.run(
+                [sys.executable, "-m", "pytest", *sys.argv[1:]], env=env, check=False
+            ).returncode
 
 
 if __name__ == "__main__":
