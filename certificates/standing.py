@@ -196,7 +196,7 @@ def _of_issuance(issuance: Issuance) -> Standing:
             order.due_at,
         )
     if order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER:
-        text = _("Publish what step 4 shows. We keep looking and go on by ourselves.")
+        text = _("Publish the record or file for each name. We keep looking and go on by ourselves.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
     return Standing(Headline.CHECKING, _("We are preparing your request."), "us", order.due_at)
 
