@@ -121,7 +121,7 @@ class CaAccountAdmin(AuditedAdmin):
             return _t("Disabled")
         return _t("Open") if account.account_url else _t("Will be opened with the first order")
 
-    @admin.display(description=_("EAB HMAC key"), boolean=True)
+    @admin.display(description=_("EAB HMAC key is stored"), boolean=True)
     def eab_held(self, account: CaAccount) -> bool:
         return account.sealed_eab_hmac is not None
 
