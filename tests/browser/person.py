@@ -158,6 +158,13 @@ class Person:
         self.press("Confirm")
         expect(self.page).not_to_have_url(re.compile("reauthenticate"))
 
+    def sign_in(self, password: str) -> None:
+        self.heading("Sign in")
+        self.page.get_by_label(re.compile("^Email")).fill(self.email)
+        self.page.get_by_label("Password", exact=True).fill(password)
+        self.press("Sign in")
+        expect(self.page).not_to_have_url(re.compile("/login/"))
+
     def install(self, archive: Path) -> None:
         """Upload the nginx files at the hosting company."""
         self.page.get_by_label(re.compile("^The portal's ZIP")).set_input_files(archive)
