@@ -129,6 +129,6 @@ def status_context(order: Order) -> dict[str, object]:
         "paid": paid,
         "waiting": standing is PROCESSING or (standing is PAYMENT_NEEDED and live),
         "delayed": standing is PROCESSING,
-        "poll": "every 2s" if standing is PAYMENT_NEEDED else "every 20s",
+        "poll": "every 2s" if standing is PAYMENT_NEEDED else "every 5s",
         "ways": [(plan, fulfilment.set_up_path(plan)) for plan in plans],
     }

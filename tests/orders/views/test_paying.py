@@ -60,7 +60,7 @@ def test_a_delayed_payment_is_told_as_such(payment, alices, gateway):
     gateway.begin_delayed(payment.session_id)
     page = come_back(alices, payment)
     assert "Payment is processing" in page
-    assert 'hx-trigger="every 20s"' in page
+    assert 'hx-trigger="every 5s"' in page
 
 
 def test_a_mismatch_is_not_hidden(payment, alices, gateway):
