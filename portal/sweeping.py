@@ -12,9 +12,12 @@ from django.utils import timezone
 
 from accounts.mail import deliver
 from accounts.models import Letter
+from audit import chain
+from certificates import reminding
 from certificates.issuance import advance
 from certificates.models import AcmeOrder
 from leases import LeaseLost
+from orders.drafts import forget_stale
 from orders.queues import QUEUES as SHOP_QUEUES
 from validation import probing
 from validation.models import Authorization
@@ -84,10 +87,23 @@ def next_due() -> datetime | None:
 
 
 def tidy(now: datetime) -> None:
-    """Seal what memory has gained, forget what nobody came back for."""
-    from audit.chain import seal
-    from orders.drafts import forget_stale
+    """Do what time alone has made ripe: reminders, expiry, ended plans, memory to be sealed, drafts to be forgotten."""
+    for work in TIDYING:
+        try:
+            work(now)
+        except Exception:
+            log.exception("%s failed", work.__name__)
 
-    while seal(now):
+
+def seal_memory(now: datetime) -> None:
+    while chain.seal(now):
         pass
-    forget_stale(now)
+
+
+TIDYING: list[Callable[[datetime], object]] = [
+    reminding.expire,
+    reminding.end_plans,
+    reminding.remind,
+    seal_memory,
+    forget_stale,
+]

@@ -1,0 +1,94 @@
+"""What time alone brings: reminders that a certificate ends soon, certificates that expired, plans that ended."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from accounts.mail import write
+from audit.record import record
+from audit.vocabulary import Action
+from certificates.models import Certificate
+from certificates.standing import reissue_due_at
+from certificates.validity import LIMITS
+from orders.models import Plan
+
+# After the first letter, when a third of the lifetime is left, again with so many days left.
+DAYS_LEFT = (14, 7, 3, 1)
+# No certificate needs a letter earlier than a third of the longest lifetime any rule has allowed.
+EARLIEST = timedelta(days=max(days for _since, days in LIMITS) / 3 + 1)
+BATCH = 500
+
+
+def remind(now: datetime) -> int:
+    """Write the letters that are due, each once; return how many.
+
+    The stage is found by range, not by day, so that a sweep that missed a day writes the letter on the next one; and
+    only the latest stage is written, so that nobody gets four letters at once.
+    """
+    ending = Certificate.objects.filter(
+        state=Certificate.State.VALID,
+        not_after__gt=now,
+        not_after__lte=now + EARLIEST,
+        plan__state=Plan.State.ACTIVE,
+    ).select_related("plan__owner", "plan__product")
+    written = 0
+    for certificate in ending.order_by("pk").iterator(chunk_size=BATCH):
+        stage = stage_of(certificate, now)
+        if stage is not None and not _is_being_replaced(certificate):
+            written += _write(certificate, stage, now)
+    return written
+
+
+def stage_of(certificate: Certificate, now: datetime) -> str | None:
+    """Return "due", or the days left ("14", "7", "3", "1"); None while there is time."""
+    if reissue_due_at(certificate) > now:
+        return None
+    left = certificate.not_after - now
+    passed = [days for days in DAYS_LEFT if left <= timedelta(days=days)]
+    return str(min(passed)) if passed else "due"
+
+
+def _is_being_replaced(certificate: Certificate) -> bool:
+    later = certificate.plan.issuances.filter(created_at__gt=certificate.issued_at)
+    return later.filter(state="issued").exists()
+
+
+def _write(certificate: Certificate, stage: str, now: datetime) -> int:
+    plan = certificate.plan
+    context = {
+        "certificate": certificate,
+        "plan": plan,
+        "names": certificate.names,
+        "days": max(1, round((certificate.not_after - now) / timedelta(days=1))),
+        "plan_goes_on": plan.ends_at > certificate.not_after + timedelta(days=1),
+    }
+    letter = write(
+        "certificate_ending",
+        to=plan.owner.email,
+        occasion=f"ending:{certificate.pk}:{stage}",
+        now=now,
+        context=context,
+        plan_id=plan.pk,
+    )
+    return int(letter.created_at == now)
+
+
+def expire(now: datetime) -> int:
+    """Mark certificates whose time is over; return how many."""
+    return Certificate.objects.filter(state=Certificate.State.VALID, not_after__lte=now).update(
+        state=Certificate.State.EXPIRED
+    )
+
+
+def end_plans(now: datetime) -> int:
+    """End plans whose paid term is over; return how many. Their last certificates stay valid until they expire."""
+    ended = 0
+    over = Plan.objects.filter(state__in=[Plan.State.OPEN, Plan.State.ACTIVE], ends_at__lte=now)
+    for plan in over.order_by("pk")[:BATCH]:
+        with transaction.atomic():
+            if plan.end():
+                record(Action.PLAN_ENDED, plan, now=now, by="calendar", plan_id=plan.pk)
+                ended += 1
+    return ended
