@@ -170,13 +170,16 @@ def compare(certificate: Certificate, name: str, chain_der: Sequence[bytes]) -> 
     if not chain_der:
         return "no_certificate", {}
     try:
-        seen = _seen(x509.load_der_x509_certificate(chain_der[0])) | {"sent": len(chain_der)}
+        leaf = x509.load_der_x509_certificate(chain_der[0])
+        seen, self_signed = _seen(leaf) | {"sent": len(chain_der)}, leaf.issuer == leaf.subject
     except (ValueError, x509.InvalidVersion):
         return "no_certificate", {}
     if seen["fingerprint"] == certificate.fingerprint:
         return _chain_slug(certificate, chain_der[1:]), seen
     if certificate.plan.certificates.filter(fingerprint=seen["fingerprint"]).exists():
         return "old_certificate", seen
+    if self_signed:
+        return "self_signed", seen
     covered = any(Name.of(served).covers(Name.of(name)) for served in seen["names"])
     return ("other_certificate" if covered else "wrong_name"), seen
 

@@ -39,6 +39,12 @@ VERDICTS: dict[str, Verdict] = {
             "Put the new files in place and reload the web server. Behind a load balancer, do so on every machine."
         ),
     ),
+    "self_signed": Verdict(
+        _("The site serves a certificate that it signed itself."),
+        _(
+            "That is what servers do before a real one is set. Put the new files in place, name them in the entry for this name, and reload."
+        ),
+    ),
     "other_certificate": Verdict(
         _("The site serves another certificate for this name."),
         _(

@@ -113,6 +113,13 @@ def test_a_self_signed_default_without_names_is_a_certificate_for_another_name(c
     assert look(certificate) == [("shop.example", "wrong_name")]
 
 
+@pytest.mark.parametrize("served", ["shop.example", "localhost"])
+def test_a_self_signed_certificate_is_called_so(certificate, open_site, served):
+    own = samples.authority(served)
+    open_site([own.certificate], own.key)
+    assert look(certificate) == [("shop.example", "self_signed")]
+
+
 def test_a_closed_port_says_nothing_about_the_certificate(certificate, settings):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         settings.INSTALLATION_TLS_PORT = taken.getsockname()[1]
