@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from accounts.addresses import client_address
 from accounts.mail import post
+from leases import ring
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -29,6 +30,7 @@ class AccountAdapter(DefaultAccountAdapter):
             body=str(message.body),
             now=now,
         )
+        ring()
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or "0.0.0.0"  # noqa: S104 - a label for rate limits, nothing is bound

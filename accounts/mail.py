@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
 from django.template.loader import render_to_string
 
 from accounts.models import Letter
@@ -106,9 +107,25 @@ def deliver(letter: Letter, now: datetime) -> None:
     except (smtplib.SMTPException, OSError) as exc:
         _put_back(letter, now, f"{type(exc).__name__}: {exc}"[:300])
         return
-    letter.let_go(None, sent_at=now, body="", problem="", tries=letter.tries + 1)
+    with transaction.atomic():
+        letter.let_go(None, sent_at=now, body="", problem="", tries=letter.tries + 1)
+        _note(Action.LETTER_SENT, letter, now)
+
+
+def _put_back(letter: Letter, now: datetime, problem: str) -> None:
+    tries = letter.tries + 1
+    if tries >= GIVE_UP_AFTER:
+        with transaction.atomic():
+            letter.let_go(None, tries=tries, problem=problem, body="")
+            _note(Action.LETTER_FAILED, letter, now)
+        return
+    wait = BACK_OFF[min(tries, len(BACK_OFF)) - 1] if tries <= len(BACK_OFF) else timedelta(days=1)
+    letter.let_go(now + wait, tries=tries, problem=problem)
+
+
+def _note(action: Action, letter: Letter, now: datetime) -> None:
     record(
-        Action.LETTER_SENT,
+        action,
         letter,
         now=now,
         by="mail",
@@ -117,22 +134,3 @@ def deliver(letter: Letter, now: datetime) -> None:
         kind=letter.kind,
         to=letter.to,
     )
-
-
-def _put_back(letter: Letter, now: datetime, problem: str) -> None:
-    tries = letter.tries + 1
-    if tries >= GIVE_UP_AFTER:
-        letter.let_go(None, tries=tries, problem=problem, body="")
-        record(
-            Action.LETTER_FAILED,
-            letter,
-            now=now,
-            by="mail",
-            plan_id=letter.plan_id,
-            order_id=letter.order_id,
-            kind=letter.kind,
-            to=letter.to,
-        )
-        return
-    wait = BACK_OFF[min(tries, len(BACK_OFF)) - 1] if tries <= len(BACK_OFF) else timedelta(days=1)
-    letter.let_go(now + wait, tries=tries, problem=problem)

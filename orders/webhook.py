@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 
-from celery import current_app
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from leases import ring
 from orders import gateways
 from orders.gateways import Event, ForgedEvent
 from orders.models import GatewayEvent
@@ -56,13 +56,5 @@ def keep(event: Event, gateway: str) -> bool:
             },
         )
         if created:
-            transaction.on_commit(ring, robust=True)
+            ring()
     return created
-
-
-def ring() -> None:
-    """Wake the sweep. A bell that does not ring costs a few seconds, never an event."""
-    try:
-        current_app.send_task("portal.tasks.sweep", retry=False, ignore_result=True)
-    except Exception:
-        log.warning("could not ring for the sweep", exc_info=True)

@@ -11,6 +11,7 @@ import pytest
 import stripe
 from django.db import DatabaseError
 
+from leases import doorbell
 from orders import webhook
 from orders.models import GatewayEvent, Order, Plan
 from tests.orders.fake_gateway import WEBHOOK_SECRET, event, signed
@@ -32,7 +33,7 @@ def bell(monkeypatch, settings):
     """Count the rings instead of starting a worker."""
     settings.STRIPE_WEBHOOK_SECRETS = [WEBHOOK_SECRET]
     rung = []
-    monkeypatch.setattr(webhook.current_app, "send_task", lambda name, **options: rung.append(name))
+    monkeypatch.setattr(doorbell.current_app, "send_task", lambda name, **options: rung.append(name))
     return rung
 
 
@@ -138,7 +139,7 @@ def test_a_bell_that_is_broken_loses_nothing(db, client, monkeypatch, django_cap
     def broken(name, **options):
         raise OSError("no broker")
 
-    monkeypatch.setattr(webhook.current_app, "send_task", broken)
+    monkeypatch.setattr(doorbell.current_app, "send_task", broken)
     with django_capture_on_commit_callbacks(execute=True):
         assert post(client, *signed(completed())).status_code == 200
     assert GatewayEvent.objects.count() == 1
