@@ -30,8 +30,7 @@ class UserAdmin(AuditedAdmin):
     """A new person gets no password here: they choose one by "Forgot your password?"."""
 
     list_display = ("email", "name", "is_staff", "is_active", "date_joined", "last_login")
-    list_filter = ("is_staff", "is_active", "groups")
-    date_hierarchy = "date_joined"
+    list_filter = ("is_staff", "is_active", "groups", "date_joined")
     search_fields = ("email", "name")
     uuid_search = ("pk",)
     fields = ("email", "name", "is_active", "is_staff", "is_superuser", "groups", "date_joined", "last_login")
@@ -91,8 +90,7 @@ class LetterAdmin(ReadOnlyAdmin):
     """The text is not shown: it may hold a link that opens something."""
 
     list_display = ("created_at", "kind", "to", "subject", "fate", "tries")
-    list_filter = ("kind",)
-    date_hierarchy = "created_at"
+    list_filter = ("created_at", "sent_at")
     search_fields = ("=to", "subject")
     uuid_search = ("plan_id", "order_id")
     fields = (

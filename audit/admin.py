@@ -13,8 +13,7 @@ from audit.models import Entry
 @admin.register(Entry)
 class EntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "action", "actor", "object_kind", "object_id", "address")
-    list_filter = ("action",)
-    date_hierarchy = "at"
+    list_filter = ("action", "at")
     search_fields = ("=actor", "=object_id")
     search_help_text = _("E-mail address or process, object id, order id or plan id, in full.")
     uuid_search = ("order_id", "plan_id", "actor_id", "object_id")

@@ -18,6 +18,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 COUNTED = 10_000
+# As Django writes them in search_fields.
+LOOKUPS = {"^": "istartswith", "=": "iexact"}
 
 
 class CappedPaginator(Paginator):
@@ -32,6 +34,7 @@ class CappedPaginator(Paginator):
 class QuickList(admin.ModelAdmin):
     """`uuid_search` names the UUID columns that a pasted id is compared with.
 
+    `deferred` names big columns that no page shows.
     `guarded` maps a field whose link leads to a page that not everybody may open to (permission, field shown otherwise).
     """
 
@@ -40,18 +43,34 @@ class QuickList(admin.ModelAdmin):
     list_per_page = 50
     uuid_search: Sequence[str] = ()
     guarded: dict[str, tuple[str, str]] = {}
+    deferred: Sequence[str] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = super().get_queryset(request)
+        return rows.defer(*self.deferred) if self.deferred else rows
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
+        """Look for the whole text, not word by word, and never by a join to many rows: that needs a DISTINCT over all."""
+        text = search_term.strip()
+        if not text:
+            return queryset, False
+        found = self.also_found(text)
+        for name in self.search_fields:
+            lookup = LOOKUPS.get(name[0], "icontains")
+            found |= Q(**{f"{name.lstrip('^=')}__{lookup}": text})
         try:
-            wanted = uuid.UUID(search_term.strip())
+            wanted = uuid.UUID(text)
         except ValueError:
-            return super().get_search_results(request, queryset, search_term)
-        by_id = Q(pk__in=[])
+            return queryset.filter(found), False
         for column in self.uuid_search:
-            by_id |= Q(**{column: wanted})
-        return queryset.filter(by_id), False
+            found |= Q(**{column: wanted})
+        return queryset.filter(found), False
+
+    def also_found(self, text: str) -> Q:
+        """Return what else matches a search, where it takes a subquery: the names of an order, for one."""
+        return Q(pk__in=[])
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:
         names = flatten_fieldsets(self.fieldsets) if self.fieldsets else super().get_fields(request, obj)

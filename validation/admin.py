@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Q
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -22,9 +23,8 @@ class ChallengeInline(ReadOnlyInline):
 @admin.register(Authorization)
 class AuthorizationAdmin(ReadOnlyAdmin):
     list_display = ("name", "status", "method", "owner", "created_at", "shown_at", "looks", "due_at")
-    list_filter = ("status", "method", "wildcard")
+    list_filter = ("status", "method", "wildcard", "created_at")
     list_select_related = ("owner",)
-    date_hierarchy = "created_at"
     search_fields = ("^identifier", "^owner__email", "=url")
     search_help_text = _("Domain name or e-mail address from the beginning; URL in full.")
     uuid_search = ("pk", "plan_id", "owner_id")
@@ -82,10 +82,9 @@ class AuthorizationAdmin(ReadOnlyAdmin):
 @admin.register(Probe)
 class ProbeAdmin(ReadOnlyAdmin):
     list_display = ("at", "name", "method", "slug", "in_place", "seen_short", "milliseconds")
-    list_filter = ("method", "in_place", "slug")
+    list_filter = ("in_place", "at")
     list_select_related = ("authorization",)
-    date_hierarchy = "at"
-    search_fields = ("^authorization__identifier", "=slug")
+    search_fields = ("=slug",)
     uuid_search = ("authorization_id",)
     fields = (
         "authorization",
@@ -98,6 +97,11 @@ class ProbeAdmin(ReadOnlyAdmin):
         "facts_json",
         "milliseconds",
     )
+
+    def also_found(self, text: str) -> Q:
+        return Q(
+            authorization__in=Authorization.objects.filter(identifier__startswith=text.lower()).values("pk")
+        )
 
     @admin.display(description=_("name"))
     def name(self, probe: Probe) -> str:
@@ -115,9 +119,8 @@ class ProbeAdmin(ReadOnlyAdmin):
 @admin.register(Control)
 class ControlAdmin(ReadOnlyAdmin):
     list_display = ("name", "owner", "method", "shown_at", "expires_at", "withdrawn_at")
-    list_filter = ("method", "wildcard")
+    list_filter = ("method", "wildcard", "shown_at")
     list_select_related = ("owner",)
-    date_hierarchy = "shown_at"
     search_fields = ("^identifier", "^owner__email")
     uuid_search = ("owner_id", "authorization_id")
     guarded = {"owner": ("accounts.view_user", "owner_email")}

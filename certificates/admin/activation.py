@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Q
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline
 from certificates.models import Activation, ActivationName
@@ -24,11 +25,12 @@ class ActivationAdmin(ReadOnlyAdmin):
         "methods_done_at",
         "finished_at",
     )
-    list_filter = ("csr_source", "key_type")
+    list_filter = ("csr_source", "finished_at")
     list_select_related = ("plan__item__order", "plan__product")
-    search_fields = ("=plan__item__order__number", "^admin_email", "^tech_email", "^names__ascii")
+    search_fields = ("=plan__item__order__number", "^admin_email", "^tech_email")
     uuid_search = ("plan_id",)
     inlines = (NameInline,)
+    deferred = ("csr_pem",)
     fields = (
         "plan",
         "csr_source",
@@ -52,3 +54,6 @@ class ActivationAdmin(ReadOnlyAdmin):
         "methods_done_at",
         "finished_at",
     )
+
+    def also_found(self, text: str) -> Q:
+        return Q(pk__in=ActivationName.objects.filter(ascii__startswith=text.lower()).values("activation_id"))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db.models import Q
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, link, links
 from certificates.models import AcmeOrder, Issuance
+from orders.models import Plan
 
 
 class AcmeOrderInline(ReadOnlyInline):
@@ -23,12 +25,12 @@ class AcmeOrderInline(ReadOnlyInline):
 @admin.register(Issuance)
 class IssuanceAdmin(ReadOnlyAdmin):
     list_display = ("short", "plan", "kind", "state", "names_text", "created_at", "ended_at")
-    list_filter = ("state", "kind", "key_type")
+    list_filter = ("state", "kind", "created_at")
     list_select_related = ("plan__item__order", "plan__product")
-    date_hierarchy = "created_at"
-    search_fields = ("=plan__item__order__number", "^plan__owner__email", "^plan__item__names__ascii")
-    search_help_text = _("Order number in full; e-mail address or domain name from the beginning.")
+    search_fields = ("=key_type",)
+    search_help_text = _("Order number, e-mail address or domain name, from the beginning.")
     uuid_search = ("pk", "plan_id")
+    deferred = ("csr",)
     guarded = {"requested_by": ("accounts.view_user", "requested_by_email")}
     inlines = (AcmeOrderInline,)
     fields = (
@@ -43,6 +45,9 @@ class IssuanceAdmin(ReadOnlyAdmin):
         "certificate_link",
         "trouble",
     )
+
+    def also_found(self, text: str) -> Q:
+        return Q(plan__in=Plan.objects.found(text).values("pk"))
 
     @admin.display(description=_("issuance"))
     def short(self, issuance: Issuance) -> str:
@@ -68,17 +73,12 @@ class IssuanceAdmin(ReadOnlyAdmin):
 @admin.register(AcmeOrder)
 class AcmeOrderAdmin(ReadOnlyAdmin):
     list_display = ("short", "account", "status", "waiting_for", "created_at", "due_at", "tries", "ended_at")
-    list_filter = ("status", "waiting_for", "account")
+    list_filter = ("status", "waiting_for", "account", "created_at")
     list_select_related = ("account", "issuance")
-    date_hierarchy = "created_at"
-    search_fields = (
-        "=url",
-        "=issuance__plan__item__order__number",
-        "^issuance__plan__owner__email",
-        "^authorizations__identifier",
-    )
-    search_help_text = _("URL or order number in full; e-mail address or domain name from the beginning.")
+    search_fields = ("=url",)
+    search_help_text = _("URL in full; order number, e-mail address or domain name from the beginning.")
     uuid_search = ("issuance_id", "issuance__plan_id")
+    deferred = ("issuance__csr",)
     guarded = {"account": ("certificates.view_caaccount", "account_name")}
     fields = (
         "issuance",
@@ -99,6 +99,9 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
         "tries",
         "trouble",
     )
+
+    def also_found(self, text: str) -> Q:
+        return Q(issuance__plan__in=Plan.objects.found(text).values("pk"))
 
     @admin.display(description=_("ACME order"), ordering="issuance_id")
     def short(self, order: AcmeOrder) -> str:

@@ -26,9 +26,8 @@ class PaymentAdmin(ReadOnlyAdmin):
     """The address of the payment page and the idempotency key are left out: both open something."""
 
     list_display = ("__str__", "state", "sum", "received", "created_at", "settled_at", "problem")
-    list_filter = ("state", "gateway")
+    list_filter = ("state", "created_at")
     list_select_related = ("order",)
-    date_hierarchy = "created_at"
     search_fields = ("=order__number", "=session_id", "=intent_id", "^order__purchaser_email")
     uuid_search = ("order_id",)
     inlines = (RefundInline,)
@@ -62,9 +61,8 @@ class RefundAdmin(ReadOnlyAdmin):
     """Refunds are asked for on the page of their order."""
 
     list_display = ("created_at", "order", "state", "sum", "reason", "asked_by", "problem")
-    list_filter = ("state",)
+    list_filter = ("state", "created_at")
     list_select_related = ("payment__order",)
-    date_hierarchy = "created_at"
     search_fields = ("=payment__order__number", "=gateway_id", "reason", "^asked_by")
     fields = (
         "order",
@@ -93,7 +91,6 @@ class GatewayEventAdmin(ReadOnlyAdmin):
     """What came of each event. The payload stays in the database: it holds what the customer told the gateway."""
 
     list_display = ("received_at", "kind", "id", "processed_at", "outcome", "tries")
-    list_filter = ("gateway", "kind")
-    date_hierarchy = "received_at"
+    list_filter = ("received_at", "processed_at")
     search_fields = ("=id", "^kind", "outcome")
     fields = ("id", "gateway", "kind", "received_at", "processed_at", "outcome", "tries", "due_at")

@@ -143,6 +143,16 @@ class OrderItem(models.Model):
         return f"{self.product} {self.years} y"
 
 
+class OrderNameQuerySet(models.QuerySet["OrderName"]):
+    def begun(self, text: str) -> Self:
+        """Return the names that begin with what somebody typed."""
+        return self.filter(ascii__startswith=text.strip().lower().removeprefix("*."))
+
+    def at_or_below(self, name: str) -> Self:
+        """Return the name itself and every name below it."""
+        return self.filter(models.Q(ascii=name) | models.Q(ascii__endswith=f".{name}"))
+
+
 class OrderName(models.Model):
     """One name of an item: the A-label without `*.`, and whether the wildcard is meant."""
 
@@ -150,6 +160,8 @@ class OrderName(models.Model):
     ascii = models.CharField(_("name"), max_length=253)
     wildcard = models.BooleanField(_("wildcard"), default=False)
     position = models.PositiveSmallIntegerField(default=0)
+
+    objects = OrderNameQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("name")

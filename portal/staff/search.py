@@ -7,13 +7,12 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
 from audit.admin_pages import page_of
-from certificates.models import Activation, Certificate
+from certificates.models import Activation, Certificate, Issuance
 from identifiers.names import Name, UnacceptableName, parse
 from orders.models import Order, OrderName, Plan
 
@@ -53,13 +52,17 @@ def _plans(text: str) -> Iterable[Plan]:
     if number := _number(text):
         wanted |= Q(item__order__number=number)
     if one := _uuid(text):
-        wanted |= Q(pk=one) | Q(item__order_id=one) | Q(issuances__pk=one) | Q(certificates__pk=one)
+        wanted |= Q(pk=one) | Q(item__order_id=one)
+        wanted |= Q(pk__in=Issuance.objects.filter(pk=one).values("plan_id"))
+        wanted |= Q(pk__in=Certificate.objects.filter(pk=one).values("plan_id"))
     if serial := _serial(text):
         wanted |= Q(pk__in=Certificate.objects.filter(serial__in=serial).values("plan_id"))
     if name := _name(text):
         under = Q(names__ascii=name) | Q(names__ascii__endswith=f".{name}")
-        wanted |= Q(item__in=_items(name)) | Q(pk__in=Activation.objects.filter(under).values("plan_id"))
-    rows = Plan.objects.filter(wanted).select_related("item__order", "owner", "product").distinct()
+        wanted |= Q(item__in=OrderName.objects.at_or_below(name).values("item_id")) | Q(
+            pk__in=Activation.objects.filter(under).values("plan_id")
+        )
+    rows = Plan.objects.filter(wanted).select_related("item__order", "owner", "product")
     return rows.prefetch_related("item__names").order_by("-starts_at")[:SHOWN]
 
 
@@ -72,13 +75,10 @@ def _orders(text: str) -> Iterable[Order]:
     if one := _uuid(text):
         wanted |= Q(pk=one)
     if name := _name(text):
-        wanted |= Q(items__in=_items(name))
-    rows = Order.objects.filter(wanted, items__plan__isnull=True).select_related("owner").distinct()
+        wanted |= Q(pk__in=OrderName.objects.at_or_below(name).values("item__order_id"))
+    fulfilled = Plan.objects.filter(item__order=OuterRef("pk"))
+    rows = Order.objects.filter(~Exists(fulfilled), wanted).select_related("owner")
     return rows.prefetch_related("items__names").order_by("-created_at")[:SHOWN]
-
-
-def _items(name: str) -> QuerySet[OrderName, Any]:
-    return OrderName.objects.filter(Q(ascii=name) | Q(ascii__endswith=f".{name}")).values("item_id")
 
 
 def _number(text: str) -> str:

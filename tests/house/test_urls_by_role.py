@@ -170,7 +170,14 @@ ABILITIES = {
     "run": (200, 200, 200, 200, 403),
     "all": (200, 200, 200, 200, 200),
 }
-OF_A_NOUN = ("", "add/", "<path:object_id>/", "<path:object_id>/change/", "<path:object_id>/delete/", "<path:object_id>/history/")
+OF_A_NOUN = (
+    "",
+    "add/",
+    "<path:object_id>/",
+    "<path:object_id>/change/",
+    "<path:object_id>/delete/",
+    "<path:object_id>/history/",
+)
 
 
 def expected_routes() -> set[str]:
@@ -178,7 +185,9 @@ def expected_routes() -> set[str]:
 
 
 def test_every_address_has_a_row():
-    assert set(routes()) - expected_routes() == set(), "these addresses have no row: say who may do what there"
+    assert set(routes()) - expected_routes() == set(), (
+        "these addresses have no row: say who may do what there"
+    )
 
 
 def test_every_row_has_an_address():

@@ -311,3 +311,25 @@ def test_the_admin_has_no_sign_in_and_no_password_page_of_its_own(client, operat
     assert response["Location"].startswith(reverse("account_login"))
     client.force_login(operator)
     assert client.get(reverse("admin:password_change"))["Location"] == reverse("account_change_password")
+
+
+@pytest.mark.parametrize(
+    "noun",
+    [
+        "orders_order",
+        "orders_plan",
+        "certificates_issuance",
+        "certificates_acmeorder",
+        "certificates_certificate",
+    ],
+)
+@pytest.mark.parametrize(
+    "words", [lambda s: s.order.number, lambda s: "alice@", lambda s: "Shop.exa", lambda s: "*.shop.example"]
+)
+def test_the_walk_is_found_by_number_mail_and_domain_each_row_once(client, root, bob, alice, noun, words):
+    story = whole_story(alice, "shop.example", "*.shop.example", "shop.example.org")
+    whole_story(bob, "other.example")
+    client.force_login(root)
+    everything = client.get(reverse(f"admin:{noun}_changelist")).context["cl"].result_count
+    found = client.get(reverse(f"admin:{noun}_changelist"), {"q": words(story)}).context["cl"].result_count
+    assert found == everything / 2
