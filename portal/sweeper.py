@@ -9,6 +9,7 @@ from typing import Any
 
 from celery import bootsteps
 from django.conf import settings
+from django.db import close_old_connections
 from django.utils import timezone
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Sweeper(bootsteps.StartStopStep):
 
         tidied = time.monotonic()
         while not self.stopping.is_set():
+            # As Django does around a request: a connection that broke or grew old is not used again.
+            close_old_connections()
             try:
                 sweeping.sweep()
                 if time.monotonic() - tidied > TIDY_SECONDS:

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from django.db import close_old_connections
 from django.utils import timezone
 
 from accounts.mail import deliver
@@ -44,7 +43,6 @@ QUEUES: dict[str, tuple[Any, Work]] = {
 
 def sweep(limit: int = 500) -> int:
     """Work until nothing is due or `limit` rows were worked; return how many."""
-    close_old_connections()
     done = 0
     busy = True
     while busy and done < limit:
@@ -54,7 +52,6 @@ def sweep(limit: int = 500) -> int:
             if work_one(name):
                 busy = True
                 done += 1
-    close_old_connections()
     return done
 
 

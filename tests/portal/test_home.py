@@ -149,11 +149,6 @@ def test_no_template_needs_what_the_csp_forbids(path):
         assert "src=" in tag or "application/json" in tag
 
 
-def test_our_own_styles_and_scripts_stay_under_fifty_kilobytes():
-    own = [*(ROOT / "static" / "css").glob("*.css"), *(ROOT / "static" / "js").glob("*.js")]
-    assert sum(path.stat().st_size for path in own) < 50_000
-
-
 @pytest.mark.parametrize(
     "url", ["/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/accounts/confirm-email/"]
 )
