@@ -7,46 +7,69 @@ import audit.vocabulary
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_index=True, verbose_name='when')),
-                ('action', models.CharField(choices=audit.vocabulary.words, max_length=40, verbose_name='what')),
-                ('actor_id', models.UUIDField(db_index=True, null=True, verbose_name='who (id)')),
-                ('actor', models.CharField(help_text='E-mail address at that time, or the process.', max_length=254, verbose_name='who')),
-                ('address', models.GenericIPAddressField(null=True, verbose_name='from')),
-                ('object_kind', models.CharField(max_length=40, verbose_name='on')),
-                ('object_id', models.CharField(max_length=64, verbose_name='object')),
-                ('order_id', models.UUIDField(db_index=True, null=True, verbose_name='order')),
-                ('plan_id', models.UUIDField(db_index=True, null=True, verbose_name='plan')),
-                ('details', models.JSONField(default=dict, verbose_name='details')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(db_index=True, verbose_name="when")),
+                (
+                    "action",
+                    models.CharField(choices=audit.vocabulary.words, max_length=40, verbose_name="what"),
+                ),
+                ("actor_id", models.UUIDField(db_index=True, null=True, verbose_name="who (id)")),
+                (
+                    "actor",
+                    models.CharField(
+                        help_text="E-mail address at that time, or the process.",
+                        max_length=254,
+                        verbose_name="who",
+                    ),
+                ),
+                ("address", models.GenericIPAddressField(null=True, verbose_name="from")),
+                ("object_kind", models.CharField(max_length=40, verbose_name="on")),
+                ("object_id", models.CharField(max_length=64, verbose_name="object")),
+                ("order_id", models.UUIDField(db_index=True, null=True, verbose_name="order")),
+                ("plan_id", models.UUIDField(db_index=True, null=True, verbose_name="plan")),
+                ("details", models.JSONField(default=dict, verbose_name="details")),
             ],
             options={
-                'verbose_name': 'audit entry',
-                'verbose_name_plural': 'audit entries',
-                'ordering': ['-pk'],
-                'default_permissions': ('view',),
+                "verbose_name": "audit entry",
+                "verbose_name_plural": "audit entries",
+                "ordering": ["-pk"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Link',
+            name="Link",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveBigIntegerField(unique=True)),
-                ('hash', models.CharField(max_length=64)),
-                ('entry', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='link', to='audit.entry')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveBigIntegerField(unique=True)),
+                ("hash", models.CharField(max_length=64)),
+                (
+                    "entry",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="link", to="audit.entry"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['position'],
-                'default_permissions': (),
+                "ordering": ["position"],
+                "default_permissions": (),
             },
         ),
     ]

@@ -8,269 +8,582 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('orders', '0001_initial'),
-        ('validation', '0001_initial'),
+        ("orders", "0001_initial"),
+        ("validation", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='CaAccount',
+            name="CaAccount",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
-                ('connector', models.CharField(default='acme', max_length=20, verbose_name='connector')),
-                ('directory_url', models.URLField(max_length=300, verbose_name='directory URL')),
-                ('roots_pem', models.TextField(blank=True, help_text='PEM. Only for a CA whose own web server is not publicly trusted.', verbose_name='extra trust anchors')),
-                ('contact', models.EmailField(blank=True, max_length=254, verbose_name='contact')),
-                ('eab_kid', models.CharField(blank=True, max_length=200, verbose_name='EAB key id')),
-                ('sealed_eab_hmac', models.BinaryField(null=True)),
-                ('sealed_key', models.BinaryField(null=True)),
-                ('account_url', models.URLField(blank=True, editable=False, max_length=500, verbose_name='account URL')),
-                ('terms_agreed_at', models.DateTimeField(blank=True, null=True, verbose_name='terms agreed')),
-                ('caa_identities', models.JSONField(blank=True, default=list, verbose_name='CAA issuer names')),
-                ('terms_url', models.URLField(blank=True, max_length=500, verbose_name='terms of service')),
-                ('profile', models.CharField(blank=True, max_length=60, verbose_name='profile')),
-                ('email_mode', models.CharField(choices=[('off', 'Off'), ('assisted', 'Assisted'), ('prevalidated', 'Prevalidated at the CA')], default='off', max_length=12, verbose_name='Email method')),
-                ('shared', models.BooleanField(default=True, help_text="Authorizations are given back after each issue, so that no customer inherits another's.", verbose_name='shared between customers')),
-                ('enabled', models.BooleanField(default=True, verbose_name='enabled')),
-                ('paused_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='paused')),
-                ('paused_why', models.TextField(blank=True, editable=False, verbose_name='why paused')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=80, unique=True, verbose_name="name")),
+                ("connector", models.CharField(default="acme", max_length=20, verbose_name="connector")),
+                ("directory_url", models.URLField(max_length=300, verbose_name="directory URL")),
+                (
+                    "roots_pem",
+                    models.TextField(
+                        blank=True,
+                        help_text="PEM. Only for a CA whose own web server is not publicly trusted.",
+                        verbose_name="extra trust anchors",
+                    ),
+                ),
+                ("contact", models.EmailField(blank=True, max_length=254, verbose_name="contact")),
+                ("eab_kid", models.CharField(blank=True, max_length=200, verbose_name="EAB key id")),
+                ("sealed_eab_hmac", models.BinaryField(null=True)),
+                ("sealed_key", models.BinaryField(null=True)),
+                (
+                    "account_url",
+                    models.URLField(blank=True, editable=False, max_length=500, verbose_name="account URL"),
+                ),
+                ("terms_agreed_at", models.DateTimeField(blank=True, null=True, verbose_name="terms agreed")),
+                (
+                    "caa_identities",
+                    models.JSONField(blank=True, default=list, verbose_name="CAA issuer names"),
+                ),
+                ("terms_url", models.URLField(blank=True, max_length=500, verbose_name="terms of service")),
+                ("profile", models.CharField(blank=True, max_length=60, verbose_name="profile")),
+                (
+                    "email_mode",
+                    models.CharField(
+                        choices=[
+                            ("off", "Off"),
+                            ("assisted", "Assisted"),
+                            ("prevalidated", "Prevalidated at the CA"),
+                        ],
+                        default="off",
+                        max_length=12,
+                        verbose_name="Email method",
+                    ),
+                ),
+                (
+                    "shared",
+                    models.BooleanField(
+                        default=True,
+                        help_text="Authorizations are given back after each issue, so that no customer inherits another's.",
+                        verbose_name="shared between customers",
+                    ),
+                ),
+                ("enabled", models.BooleanField(default=True, verbose_name="enabled")),
+                (
+                    "paused_at",
+                    models.DateTimeField(blank=True, editable=False, null=True, verbose_name="paused"),
+                ),
+                ("paused_why", models.TextField(blank=True, editable=False, verbose_name="why paused")),
             ],
             options={
-                'verbose_name': 'CA account',
-                'verbose_name_plural': 'CA accounts',
-                'ordering': ['name'],
+                "verbose_name": "CA account",
+                "verbose_name_plural": "CA accounts",
+                "ordering": ["name"],
             },
         ),
         migrations.CreateModel(
-            name='Activation',
+            name="Activation",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('csr_source', models.CharField(blank=True, choices=[('generated', 'No, make it for me'), ('pasted', 'Yes, I have a CSR')], max_length=10, verbose_name='Have a CSR?')),
-                ('key_type', models.CharField(default='ec-p256', max_length=10, verbose_name='key type')),
-                ('common_name', models.CharField(blank=True, max_length=255, verbose_name='common name')),
-                ('organization', models.CharField(blank=True, max_length=64, verbose_name='organization')),
-                ('locality', models.CharField(blank=True, max_length=64, verbose_name='city')),
-                ('region', models.CharField(blank=True, max_length=64, verbose_name='state or province')),
-                ('country', models.CharField(blank=True, max_length=2, verbose_name='country')),
-                ('csr_pem', models.TextField(blank=True, verbose_name='your CSR')),
-                ('csr_done_at', models.DateTimeField(null=True)),
-                ('admin_name', models.CharField(blank=True, max_length=120, verbose_name='full name')),
-                ('admin_email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail address')),
-                ('admin_phone', models.CharField(blank=True, max_length=40, verbose_name='telephone')),
-                ('admin_organization', models.CharField(blank=True, max_length=120, verbose_name='organization')),
-                ('tech_same', models.BooleanField(default=True, verbose_name='Same as administrator')),
-                ('tech_name', models.CharField(blank=True, max_length=120, verbose_name='full name')),
-                ('tech_email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail address')),
-                ('tech_phone', models.CharField(blank=True, max_length=40, verbose_name='telephone')),
-                ('tech_organization', models.CharField(blank=True, max_length=120, verbose_name='organization')),
-                ('contacts_done_at', models.DateTimeField(null=True)),
-                ('methods_done_at', models.DateTimeField(null=True)),
-                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('drafts', models.JSONField(default=dict, editable=False)),
-                ('plan', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='activation', to='orders.plan')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "csr_source",
+                    models.CharField(
+                        blank=True,
+                        choices=[("generated", "No, make it for me"), ("pasted", "Yes, I have a CSR")],
+                        max_length=10,
+                        verbose_name="Have a CSR?",
+                    ),
+                ),
+                ("key_type", models.CharField(default="ec-p256", max_length=10, verbose_name="key type")),
+                ("common_name", models.CharField(blank=True, max_length=255, verbose_name="common name")),
+                ("organization", models.CharField(blank=True, max_length=64, verbose_name="organization")),
+                ("locality", models.CharField(blank=True, max_length=64, verbose_name="city")),
+                ("region", models.CharField(blank=True, max_length=64, verbose_name="state or province")),
+                ("country", models.CharField(blank=True, max_length=2, verbose_name="country")),
+                ("csr_pem", models.TextField(blank=True, verbose_name="your CSR")),
+                ("csr_done_at", models.DateTimeField(null=True)),
+                ("admin_name", models.CharField(blank=True, max_length=120, verbose_name="full name")),
+                ("admin_email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail address")),
+                ("admin_phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
+                (
+                    "admin_organization",
+                    models.CharField(blank=True, max_length=120, verbose_name="organization"),
+                ),
+                ("tech_same", models.BooleanField(default=True, verbose_name="Same as administrator")),
+                ("tech_name", models.CharField(blank=True, max_length=120, verbose_name="full name")),
+                ("tech_email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail address")),
+                ("tech_phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
+                (
+                    "tech_organization",
+                    models.CharField(blank=True, max_length=120, verbose_name="organization"),
+                ),
+                ("contacts_done_at", models.DateTimeField(null=True)),
+                ("methods_done_at", models.DateTimeField(null=True)),
+                ("finished_at", models.DateTimeField(null=True, verbose_name="finished")),
+                ("drafts", models.JSONField(default=dict, editable=False)),
+                (
+                    "plan",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="activation",
+                        to="orders.plan",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'activation',
-                'verbose_name_plural': 'activations',
+                "verbose_name": "activation",
+                "verbose_name_plural": "activations",
             },
         ),
         migrations.CreateModel(
-            name='Certificate',
+            name="Certificate",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('valid', 'Valid'), ('superseded', 'Superseded'), ('revoked', 'Revoked'), ('expired', 'Expired')], default='valid', max_length=10, verbose_name='state')),
-                ('names', models.JSONField(help_text='As in the SAN.', verbose_name='names')),
-                ('leaf_pem', models.TextField(verbose_name='certificate')),
-                ('chain_pem', models.TextField(blank=True, verbose_name='intermediates')),
-                ('serial', models.CharField(help_text='Hexadecimal.', max_length=64, verbose_name='serial number')),
-                ('issuer', models.CharField(max_length=300, verbose_name='issuer')),
-                ('fingerprint', models.CharField(max_length=64, unique=True, verbose_name='SHA-256 fingerprint')),
-                ('spki_sha256', models.CharField(db_index=True, max_length=64, verbose_name='public key SHA-256')),
-                ('not_before', models.DateTimeField(verbose_name='valid from')),
-                ('not_after', models.DateTimeField(db_index=True, verbose_name='valid until')),
-                ('issued_at', models.DateTimeField(verbose_name='issued')),
-                ('installed_at', models.DateTimeField(null=True, verbose_name='seen installed')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='certificates', to='orders.plan')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("valid", "Valid"),
+                            ("superseded", "Superseded"),
+                            ("revoked", "Revoked"),
+                            ("expired", "Expired"),
+                        ],
+                        default="valid",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("names", models.JSONField(help_text="As in the SAN.", verbose_name="names")),
+                ("leaf_pem", models.TextField(verbose_name="certificate")),
+                ("chain_pem", models.TextField(blank=True, verbose_name="intermediates")),
+                (
+                    "serial",
+                    models.CharField(help_text="Hexadecimal.", max_length=64, verbose_name="serial number"),
+                ),
+                ("issuer", models.CharField(max_length=300, verbose_name="issuer")),
+                (
+                    "fingerprint",
+                    models.CharField(max_length=64, unique=True, verbose_name="SHA-256 fingerprint"),
+                ),
+                (
+                    "spki_sha256",
+                    models.CharField(db_index=True, max_length=64, verbose_name="public key SHA-256"),
+                ),
+                ("not_before", models.DateTimeField(verbose_name="valid from")),
+                ("not_after", models.DateTimeField(db_index=True, verbose_name="valid until")),
+                ("issued_at", models.DateTimeField(verbose_name="issued")),
+                ("installed_at", models.DateTimeField(null=True, verbose_name="seen installed")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="certificates",
+                        to="orders.plan",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'certificate',
-                'verbose_name_plural': 'certificates',
-                'ordering': ['-issued_at'],
+                "verbose_name": "certificate",
+                "verbose_name_plural": "certificates",
+                "ordering": ["-issued_at"],
             },
         ),
         migrations.CreateModel(
-            name='Inspection',
+            name="Inspection",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('port', models.PositiveIntegerField(verbose_name='port')),
-                ('address', models.CharField(blank=True, max_length=45, verbose_name='address')),
-                ('at', models.DateTimeField(verbose_name='when')),
-                ('slug', models.CharField(max_length=40, verbose_name='verdict')),
-                ('ok', models.BooleanField(verbose_name='installed')),
-                ('seen', models.JSONField(default=dict, verbose_name='seen')),
-                ('certificate', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='inspections', to='certificates.certificate')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("port", models.PositiveIntegerField(verbose_name="port")),
+                ("address", models.CharField(blank=True, max_length=45, verbose_name="address")),
+                ("at", models.DateTimeField(verbose_name="when")),
+                ("slug", models.CharField(max_length=40, verbose_name="verdict")),
+                ("ok", models.BooleanField(verbose_name="installed")),
+                ("seen", models.JSONField(default=dict, verbose_name="seen")),
+                (
+                    "certificate",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="inspections",
+                        to="certificates.certificate",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'installation test',
-                'verbose_name_plural': 'installation tests',
-                'ordering': ['-pk'],
-                'default_permissions': ('view',),
+                "verbose_name": "installation test",
+                "verbose_name_plural": "installation tests",
+                "ordering": ["-pk"],
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Issuance',
+            name="Issuance",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('first', 'First certificate'), ('reissue', 'Reissue'), ('rekey', 'Rekey'), ('renewal', 'Renewal')], default='first', max_length=8, verbose_name='kind')),
-                ('state', models.CharField(choices=[('wanted', 'Wanted'), ('issued', 'Issued'), ('failed', 'Failed'), ('withdrawn', 'Withdrawn')], default='wanted', max_length=10, verbose_name='state')),
-                ('names', models.JSONField(verbose_name='names')),
-                ('key_type', models.CharField(blank=True, help_text="Empty: the customer's own CSR.", max_length=10, verbose_name='key type')),
-                ('subject', models.JSONField(default=dict, verbose_name='subject')),
-                ('csr', models.BinaryField(null=True, verbose_name='CSR (DER)')),
-                ('created_at', models.DateTimeField(verbose_name='wanted since')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
-                ('problem', models.JSONField(null=True, verbose_name='problem')),
-                ('plan', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='issuances', to='orders.plan')),
-                ('requested_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("first", "First certificate"),
+                            ("reissue", "Reissue"),
+                            ("rekey", "Rekey"),
+                            ("renewal", "Renewal"),
+                        ],
+                        default="first",
+                        max_length=8,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("wanted", "Wanted"),
+                            ("issued", "Issued"),
+                            ("failed", "Failed"),
+                            ("withdrawn", "Withdrawn"),
+                        ],
+                        default="wanted",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("names", models.JSONField(verbose_name="names")),
+                (
+                    "key_type",
+                    models.CharField(
+                        blank=True,
+                        help_text="Empty: the customer's own CSR.",
+                        max_length=10,
+                        verbose_name="key type",
+                    ),
+                ),
+                ("subject", models.JSONField(default=dict, verbose_name="subject")),
+                ("csr", models.BinaryField(null=True, verbose_name="CSR (DER)")),
+                ("created_at", models.DateTimeField(verbose_name="wanted since")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
+                ("problem", models.JSONField(null=True, verbose_name="problem")),
+                (
+                    "plan",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="issuances",
+                        to="orders.plan",
+                    ),
+                ),
+                (
+                    "requested_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'issuance',
-                'verbose_name_plural': 'issuances',
-                'ordering': ['-created_at'],
-                'permissions': [('retrigger_validation', 'Can have the validation of an issuance looked at again')],
+                "verbose_name": "issuance",
+                "verbose_name_plural": "issuances",
+                "ordering": ["-created_at"],
+                "permissions": [
+                    ("retrigger_validation", "Can have the validation of an issuance looked at again")
+                ],
             },
         ),
         migrations.AddField(
-            model_name='certificate',
-            name='issuance',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='certificate', to='certificates.issuance'),
+            model_name="certificate",
+            name="issuance",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="certificate",
+                to="certificates.issuance",
+            ),
         ),
         migrations.CreateModel(
-            name='AcmeOrder',
+            name="AcmeOrder",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('due_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('epoch', models.PositiveIntegerField(default=0, editable=False)),
-                ('attempt', models.PositiveSmallIntegerField(default=1, verbose_name='attempt')),
-                ('url', models.URLField(max_length=500, null=True, unique=True, verbose_name='URL at the CA')),
-                ('authorization_urls', models.JSONField(default=list)),
-                ('finalize_url', models.URLField(blank=True, max_length=500)),
-                ('certificate_url', models.URLField(blank=True, max_length=500)),
-                ('status', models.CharField(choices=[('pending', 'Pending'), ('ready', 'Ready'), ('processing', 'Processing'), ('valid', 'Valid'), ('invalid', 'Invalid')], default='pending', max_length=10, verbose_name='status')),
-                ('waiting_for', models.CharField(blank=True, choices=[('', 'Nobody'), ('us', 'Us'), ('customer', 'Customer'), ('ca', 'CA'), ('operator', 'Operator')], default='us', max_length=8, verbose_name='waiting for')),
-                ('expires_at', models.DateTimeField(null=True, verbose_name='expires')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('intent_at', models.DateTimeField(null=True, verbose_name='newOrder sent')),
-                ('answered_at', models.DateTimeField(null=True, verbose_name='challenges answered')),
-                ('finalizing_at', models.DateTimeField(null=True, verbose_name='finalize sent')),
-                ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
-                ('tries', models.PositiveIntegerField(default=0, verbose_name='failed tries')),
-                ('problem', models.JSONField(null=True, verbose_name='last problem')),
-                ('authorizations', models.ManyToManyField(related_name='acme_orders', to='validation.authorization')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='acme_orders', to='certificates.caaccount')),
-                ('issuance', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='acme_orders', to='certificates.issuance')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("due_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("epoch", models.PositiveIntegerField(default=0, editable=False)),
+                ("attempt", models.PositiveSmallIntegerField(default=1, verbose_name="attempt")),
+                (
+                    "url",
+                    models.URLField(max_length=500, null=True, unique=True, verbose_name="URL at the CA"),
+                ),
+                ("authorization_urls", models.JSONField(default=list)),
+                ("finalize_url", models.URLField(blank=True, max_length=500)),
+                ("certificate_url", models.URLField(blank=True, max_length=500)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "Pending"),
+                            ("ready", "Ready"),
+                            ("processing", "Processing"),
+                            ("valid", "Valid"),
+                            ("invalid", "Invalid"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                        verbose_name="status",
+                    ),
+                ),
+                (
+                    "waiting_for",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("", "Nobody"),
+                            ("us", "Us"),
+                            ("customer", "Customer"),
+                            ("ca", "CA"),
+                            ("operator", "Operator"),
+                        ],
+                        default="us",
+                        max_length=8,
+                        verbose_name="waiting for",
+                    ),
+                ),
+                ("expires_at", models.DateTimeField(null=True, verbose_name="expires")),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("intent_at", models.DateTimeField(null=True, verbose_name="newOrder sent")),
+                ("answered_at", models.DateTimeField(null=True, verbose_name="challenges answered")),
+                ("finalizing_at", models.DateTimeField(null=True, verbose_name="finalize sent")),
+                ("ended_at", models.DateTimeField(null=True, verbose_name="ended")),
+                ("tries", models.PositiveIntegerField(default=0, verbose_name="failed tries")),
+                ("problem", models.JSONField(null=True, verbose_name="last problem")),
+                (
+                    "authorizations",
+                    models.ManyToManyField(related_name="acme_orders", to="validation.authorization"),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="acme_orders",
+                        to="certificates.caaccount",
+                    ),
+                ),
+                (
+                    "issuance",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="acme_orders",
+                        to="certificates.issuance",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'ACME order',
-                'verbose_name_plural': 'ACME orders',
-                'ordering': ['-created_at'],
+                "verbose_name": "ACME order",
+                "verbose_name_plural": "ACME orders",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='PrivateKey',
+            name="PrivateKey",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('key_type', models.CharField(max_length=10, verbose_name='type')),
-                ('spki_sha256', models.CharField(db_index=True, max_length=64, verbose_name='public key SHA-256')),
-                ('sealed', models.BinaryField(null=True)),
-                ('kid', models.CharField(blank=True, db_index=True, max_length=40, verbose_name='sealed under')),
-                ('state', models.CharField(choices=[('held', 'Held'), ('destroyed', 'Destroyed')], default='held', max_length=10, verbose_name='state')),
-                ('created_at', models.DateTimeField(verbose_name='made')),
-                ('destroyed_at', models.DateTimeField(null=True, verbose_name='destroyed')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("key_type", models.CharField(max_length=10, verbose_name="type")),
+                (
+                    "spki_sha256",
+                    models.CharField(db_index=True, max_length=64, verbose_name="public key SHA-256"),
+                ),
+                ("sealed", models.BinaryField(null=True)),
+                (
+                    "kid",
+                    models.CharField(blank=True, db_index=True, max_length=40, verbose_name="sealed under"),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("held", "Held"), ("destroyed", "Destroyed")],
+                        default="held",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="made")),
+                ("destroyed_at", models.DateTimeField(null=True, verbose_name="destroyed")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'private key',
-                'verbose_name_plural': 'private keys',
-                'default_permissions': (),
+                "verbose_name": "private key",
+                "verbose_name_plural": "private keys",
+                "default_permissions": (),
             },
         ),
         migrations.AddField(
-            model_name='issuance',
-            name='key',
-            field=models.OneToOneField(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='issuance', to='certificates.privatekey'),
+            model_name="issuance",
+            name="key",
+            field=models.OneToOneField(
+                editable=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="issuance",
+                to="certificates.privatekey",
+            ),
         ),
         migrations.CreateModel(
-            name='ProductIssuer',
+            name="ProductIssuer",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='issuers', to='certificates.caaccount')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='issuers', to='orders.product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="issuers",
+                        to="certificates.caaccount",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="issuers",
+                        to="orders.product",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'issuer of a product',
-                'verbose_name_plural': 'issuers of products',
-                'ordering': ['position'],
+                "verbose_name": "issuer of a product",
+                "verbose_name_plural": "issuers of products",
+                "ordering": ["position"],
             },
         ),
         migrations.AddField(
-            model_name='caaccount',
-            name='products',
-            field=models.ManyToManyField(related_name='ca_accounts', through='certificates.ProductIssuer', to='orders.product'),
+            model_name="caaccount",
+            name="products",
+            field=models.ManyToManyField(
+                related_name="ca_accounts", through="certificates.ProductIssuer", to="orders.product"
+            ),
         ),
         migrations.CreateModel(
-            name='ActivationName',
+            name="ActivationName",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ascii', models.CharField(max_length=253, verbose_name='name')),
-                ('wildcard', models.BooleanField(default=False, verbose_name='wildcard')),
-                ('method', models.CharField(blank=True, choices=[('http-01', 'HTTP'), ('dns-01', 'DNS TXT Record'), ('email', 'Email')], max_length=10, verbose_name='method')),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('activation', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='names', to='certificates.activation')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("ascii", models.CharField(max_length=253, verbose_name="name")),
+                ("wildcard", models.BooleanField(default=False, verbose_name="wildcard")),
+                (
+                    "method",
+                    models.CharField(
+                        blank=True,
+                        choices=[("http-01", "HTTP"), ("dns-01", "DNS TXT Record"), ("email", "Email")],
+                        max_length=10,
+                        verbose_name="method",
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "activation",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="names",
+                        to="certificates.activation",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'name',
-                'verbose_name_plural': 'names',
-                'ordering': ['position', 'pk'],
-                'constraints': [models.UniqueConstraint(fields=('activation', 'ascii', 'wildcard'), name='activation_name_once')],
+                "verbose_name": "name",
+                "verbose_name_plural": "names",
+                "ordering": ["position", "pk"],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("activation", "ascii", "wildcard"), name="activation_name_once"
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='certificate',
-            index=models.Index(fields=['owner', '-issued_at'], name='certificate_of_owner'),
+            model_name="certificate",
+            index=models.Index(fields=["owner", "-issued_at"], name="certificate_of_owner"),
         ),
         migrations.AddConstraint(
-            model_name='certificate',
-            constraint=models.UniqueConstraint(fields=('issuer', 'serial'), name='certificate_serial_once_per_issuer'),
+            model_name="certificate",
+            constraint=models.UniqueConstraint(
+                fields=("issuer", "serial"), name="certificate_serial_once_per_issuer"
+            ),
         ),
         migrations.AddIndex(
-            model_name='acmeorder',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='acme_order_due'),
+            model_name="acmeorder",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="acme_order_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='acmeorder',
-            constraint=models.UniqueConstraint(fields=('issuance', 'attempt'), name='acme_order_attempt_once'),
+            model_name="acmeorder",
+            constraint=models.UniqueConstraint(
+                fields=("issuance", "attempt"), name="acme_order_attempt_once"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='acmeorder',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['valid', 'invalid']), _negated=True), fields=('issuance',), name='one_open_acme_order_per_issuance'),
+            model_name="acmeorder",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["valid", "invalid"]), _negated=True),
+                fields=("issuance",),
+                name="one_open_acme_order_per_issuance",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='issuance',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'wanted')), fields=('plan',), name='one_wanted_issuance_per_plan'),
+            model_name="issuance",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state", "wanted")), fields=("plan",), name="one_wanted_issuance_per_plan"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='productissuer',
-            constraint=models.UniqueConstraint(fields=('product', 'account'), name='issuer_once_per_product'),
+            model_name="productissuer",
+            constraint=models.UniqueConstraint(fields=("product", "account"), name="issuer_once_per_product"),
         ),
     ]

@@ -11,7 +11,6 @@ import orders.models.order
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -20,246 +19,534 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Agreement',
+            name="Agreement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('version', models.CharField(max_length=20, unique=True, verbose_name='version')),
-                ('text', models.TextField(verbose_name='text')),
-                ('published_at', models.DateTimeField(verbose_name='published')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("version", models.CharField(max_length=20, unique=True, verbose_name="version")),
+                ("text", models.TextField(verbose_name="text")),
+                ("published_at", models.DateTimeField(verbose_name="published")),
             ],
             options={
-                'verbose_name': 'agreement',
-                'verbose_name_plural': 'agreements',
-                'ordering': ['-published_at'],
+                "verbose_name": "agreement",
+                "verbose_name_plural": "agreements",
+                "ordering": ["-published_at"],
             },
         ),
         migrations.CreateModel(
-            name='Product',
+            name="Product",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('slug', models.SlugField(unique=True, verbose_name='slug')),
-                ('title', models.CharField(max_length=80, verbose_name='title')),
-                ('summary', models.CharField(max_length=200, verbose_name='in one sentence')),
-                ('description', models.TextField(blank=True, verbose_name='description')),
-                ('level', models.CharField(choices=[('dv', 'Domain validation'), ('ov', 'Organization validation'), ('ev', 'Extended validation')], max_length=2, verbose_name='level')),
-                ('wildcard', models.BooleanField(default=False, help_text='The first name is *.domain.', verbose_name='wildcard')),
-                ('names_included', models.PositiveSmallIntegerField(default=1, verbose_name='names included')),
-                ('max_names', models.PositiveSmallIntegerField(default=25, verbose_name='names at most')),
-                ('shown', models.BooleanField(default=True, verbose_name='shown')),
-                ('on_sale', models.BooleanField(default=True, verbose_name='on sale')),
-                ('note', models.CharField(blank=True, max_length=200, verbose_name='note while not on sale')),
-                ('position', models.PositiveSmallIntegerField(default=0, verbose_name='position')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("slug", models.SlugField(unique=True, verbose_name="slug")),
+                ("title", models.CharField(max_length=80, verbose_name="title")),
+                ("summary", models.CharField(max_length=200, verbose_name="in one sentence")),
+                ("description", models.TextField(blank=True, verbose_name="description")),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[
+                            ("dv", "Domain validation"),
+                            ("ov", "Organization validation"),
+                            ("ev", "Extended validation"),
+                        ],
+                        max_length=2,
+                        verbose_name="level",
+                    ),
+                ),
+                (
+                    "wildcard",
+                    models.BooleanField(
+                        default=False, help_text="The first name is *.domain.", verbose_name="wildcard"
+                    ),
+                ),
+                (
+                    "names_included",
+                    models.PositiveSmallIntegerField(default=1, verbose_name="names included"),
+                ),
+                ("max_names", models.PositiveSmallIntegerField(default=25, verbose_name="names at most")),
+                ("shown", models.BooleanField(default=True, verbose_name="shown")),
+                ("on_sale", models.BooleanField(default=True, verbose_name="on sale")),
+                ("note", models.CharField(blank=True, max_length=200, verbose_name="note while not on sale")),
+                ("position", models.PositiveSmallIntegerField(default=0, verbose_name="position")),
             ],
             options={
-                'verbose_name': 'product',
-                'verbose_name_plural': 'products',
-                'ordering': ['position'],
+                "verbose_name": "product",
+                "verbose_name_plural": "products",
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='GatewayEvent',
+            name="GatewayEvent",
             fields=[
-                ('due_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('epoch', models.PositiveIntegerField(default=0, editable=False)),
-                ('id', models.CharField(max_length=100, primary_key=True, serialize=False, verbose_name='event')),
-                ('gateway', models.CharField(max_length=20, verbose_name='gateway')),
-                ('kind', models.CharField(max_length=80, verbose_name='type')),
-                ('payload', models.JSONField(verbose_name='payload')),
-                ('received_at', models.DateTimeField(verbose_name='received')),
-                ('processed_at', models.DateTimeField(null=True, verbose_name='processed')),
-                ('outcome', models.CharField(blank=True, max_length=200, verbose_name='outcome')),
-                ('tries', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
+                ("due_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("epoch", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "id",
+                    models.CharField(max_length=100, primary_key=True, serialize=False, verbose_name="event"),
+                ),
+                ("gateway", models.CharField(max_length=20, verbose_name="gateway")),
+                ("kind", models.CharField(max_length=80, verbose_name="type")),
+                ("payload", models.JSONField(verbose_name="payload")),
+                ("received_at", models.DateTimeField(verbose_name="received")),
+                ("processed_at", models.DateTimeField(null=True, verbose_name="processed")),
+                ("outcome", models.CharField(blank=True, max_length=200, verbose_name="outcome")),
+                ("tries", models.PositiveSmallIntegerField(default=0, verbose_name="tries")),
             ],
             options={
-                'verbose_name': 'gateway event',
-                'verbose_name_plural': 'gateway events',
-                'ordering': ['-received_at'],
-                'default_permissions': ('view',),
-                'indexes': [models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='gateway_event_due')],
+                "verbose_name": "gateway event",
+                "verbose_name_plural": "gateway events",
+                "ordering": ["-received_at"],
+                "default_permissions": ("view",),
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("due_at__isnull", False)),
+                        fields=["due_at"],
+                        name="gateway_event_due",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.CharField(default=orders.models.order.new_number, editable=False, max_length=9, unique=True, verbose_name='number')),
-                ('state', models.CharField(choices=[('draft', 'Draft'), ('awaiting_payment', 'Awaiting payment'), ('paid', 'Paid'), ('cancelled', 'Cancelled'), ('refunded', 'Refunded'), ('partially_refunded', 'Partially refunded'), ('disputed', 'Disputed')], default='draft', max_length=20, verbose_name='state')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('total', models.PositiveIntegerField(default=0, help_text='Minor units.', verbose_name='total')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('paid_at', models.DateTimeField(editable=False, null=True, verbose_name='paid')),
-                ('purchaser_name', models.CharField(blank=True, max_length=120, verbose_name='full name')),
-                ('purchaser_email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail address')),
-                ('purchaser_company', models.CharField(blank=True, max_length=120, verbose_name='company')),
-                ('purchaser_phone', models.CharField(blank=True, max_length=40, verbose_name='telephone')),
-                ('purchaser_street', models.CharField(blank=True, max_length=160, verbose_name='street')),
-                ('purchaser_city', models.CharField(blank=True, max_length=80, verbose_name='city')),
-                ('purchaser_postcode', models.CharField(blank=True, max_length=20, verbose_name='postcode')),
-                ('purchaser_country', models.CharField(blank=True, max_length=2, verbose_name='country')),
-                ('purchaser_vat', models.CharField(blank=True, max_length=30, verbose_name='VAT number')),
-                ('agreement_accepted_at', models.DateTimeField(editable=False, null=True, verbose_name='agreement accepted')),
-                ('agreement_accepted_from', models.GenericIPAddressField(editable=False, null=True, verbose_name='accepted from')),
-                ('agreement', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, to='orders.agreement')),
-                ('owner', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='orders', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "number",
+                    models.CharField(
+                        default=orders.models.order.new_number,
+                        editable=False,
+                        max_length=9,
+                        unique=True,
+                        verbose_name="number",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("draft", "Draft"),
+                            ("awaiting_payment", "Awaiting payment"),
+                            ("paid", "Paid"),
+                            ("cancelled", "Cancelled"),
+                            ("refunded", "Refunded"),
+                            ("partially_refunded", "Partially refunded"),
+                            ("disputed", "Disputed"),
+                        ],
+                        default="draft",
+                        max_length=20,
+                        verbose_name="state",
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                (
+                    "total",
+                    models.PositiveIntegerField(default=0, help_text="Minor units.", verbose_name="total"),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("paid_at", models.DateTimeField(editable=False, null=True, verbose_name="paid")),
+                ("purchaser_name", models.CharField(blank=True, max_length=120, verbose_name="full name")),
+                (
+                    "purchaser_email",
+                    models.EmailField(blank=True, max_length=254, verbose_name="e-mail address"),
+                ),
+                ("purchaser_company", models.CharField(blank=True, max_length=120, verbose_name="company")),
+                ("purchaser_phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
+                ("purchaser_street", models.CharField(blank=True, max_length=160, verbose_name="street")),
+                ("purchaser_city", models.CharField(blank=True, max_length=80, verbose_name="city")),
+                ("purchaser_postcode", models.CharField(blank=True, max_length=20, verbose_name="postcode")),
+                ("purchaser_country", models.CharField(blank=True, max_length=2, verbose_name="country")),
+                ("purchaser_vat", models.CharField(blank=True, max_length=30, verbose_name="VAT number")),
+                (
+                    "agreement_accepted_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="agreement accepted"),
+                ),
+                (
+                    "agreement_accepted_from",
+                    models.GenericIPAddressField(editable=False, null=True, verbose_name="accepted from"),
+                ),
+                (
+                    "agreement",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        to="orders.agreement",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="orders",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order',
-                'verbose_name_plural': 'orders',
-                'ordering': ['-created_at'],
+                "verbose_name": "order",
+                "verbose_name_plural": "orders",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='OrderItem',
+            name="OrderItem",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('years', models.PositiveSmallIntegerField(verbose_name='years')),
-                ('amount', models.PositiveIntegerField(help_text='Minor units, all names included.', verbose_name='amount')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='items', to='orders.order')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orders.product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("years", models.PositiveSmallIntegerField(verbose_name="years")),
+                (
+                    "amount",
+                    models.PositiveIntegerField(
+                        help_text="Minor units, all names included.", verbose_name="amount"
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="items", to="orders.order"
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="orders.product"
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'order item',
-                'verbose_name_plural': 'order items',
-                'ordering': ['pk'],
+                "verbose_name": "order item",
+                "verbose_name_plural": "order items",
+                "ordering": ["pk"],
             },
         ),
         migrations.CreateModel(
-            name='OrderName',
+            name="OrderName",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('ascii', models.CharField(max_length=253, verbose_name='name')),
-                ('wildcard', models.BooleanField(default=False, verbose_name='wildcard')),
-                ('position', models.PositiveSmallIntegerField(default=0)),
-                ('item', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='names', to='orders.orderitem')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("ascii", models.CharField(max_length=253, verbose_name="name")),
+                ("wildcard", models.BooleanField(default=False, verbose_name="wildcard")),
+                ("position", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "item",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="names",
+                        to="orders.orderitem",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'name',
-                'verbose_name_plural': 'names',
-                'ordering': ['position'],
+                "verbose_name": "name",
+                "verbose_name_plural": "names",
+                "ordering": ["position"],
             },
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('due_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('epoch', models.PositiveIntegerField(default=0, editable=False)),
-                ('attempt', models.PositiveSmallIntegerField(verbose_name='attempt')),
-                ('gateway', models.CharField(max_length=20, verbose_name='gateway')),
-                ('state', models.CharField(choices=[('created', 'Created'), ('open', 'Open'), ('processing', 'Processing'), ('paid', 'Paid'), ('failed', 'Failed'), ('expired', 'Expired'), ('mismatch', 'Mismatch')], default='created', max_length=12, verbose_name='state')),
-                ('idempotency_key', models.CharField(editable=False, max_length=64, unique=True)),
-                ('session_id', models.CharField(editable=False, max_length=100, null=True, unique=True, verbose_name='session')),
-                ('session_url', models.TextField(blank=True, editable=False, verbose_name='payment page')),
-                ('intent_id', models.CharField(editable=False, max_length=100, null=True, unique=True, verbose_name='payment intent')),
-                ('amount', models.PositiveIntegerField(verbose_name='amount')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('expires_at', models.DateTimeField(verbose_name='page expires')),
-                ('received_amount', models.PositiveIntegerField(default=0, help_text="Minor units of the payment's currency, as the gateway said.", verbose_name='received')),
-                ('dispute', models.CharField(blank=True, choices=[('', 'None'), ('open', 'Open'), ('won', 'Won'), ('lost', 'Lost')], default='', max_length=5, verbose_name='dispute')),
-                ('settled_at', models.DateTimeField(null=True, verbose_name='settled')),
-                ('problem', models.CharField(blank=True, max_length=300, verbose_name='problem')),
-                ('order', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='payments', to='orders.order')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("due_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("epoch", models.PositiveIntegerField(default=0, editable=False)),
+                ("attempt", models.PositiveSmallIntegerField(verbose_name="attempt")),
+                ("gateway", models.CharField(max_length=20, verbose_name="gateway")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("created", "Created"),
+                            ("open", "Open"),
+                            ("processing", "Processing"),
+                            ("paid", "Paid"),
+                            ("failed", "Failed"),
+                            ("expired", "Expired"),
+                            ("mismatch", "Mismatch"),
+                        ],
+                        default="created",
+                        max_length=12,
+                        verbose_name="state",
+                    ),
+                ),
+                ("idempotency_key", models.CharField(editable=False, max_length=64, unique=True)),
+                (
+                    "session_id",
+                    models.CharField(
+                        editable=False, max_length=100, null=True, unique=True, verbose_name="session"
+                    ),
+                ),
+                ("session_url", models.TextField(blank=True, editable=False, verbose_name="payment page")),
+                (
+                    "intent_id",
+                    models.CharField(
+                        editable=False, max_length=100, null=True, unique=True, verbose_name="payment intent"
+                    ),
+                ),
+                ("amount", models.PositiveIntegerField(verbose_name="amount")),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("expires_at", models.DateTimeField(verbose_name="page expires")),
+                (
+                    "received_amount",
+                    models.PositiveIntegerField(
+                        default=0,
+                        help_text="Minor units of the payment's currency, as the gateway said.",
+                        verbose_name="received",
+                    ),
+                ),
+                (
+                    "dispute",
+                    models.CharField(
+                        blank=True,
+                        choices=[("", "None"), ("open", "Open"), ("won", "Won"), ("lost", "Lost")],
+                        default="",
+                        max_length=5,
+                        verbose_name="dispute",
+                    ),
+                ),
+                ("settled_at", models.DateTimeField(null=True, verbose_name="settled")),
+                ("problem", models.CharField(blank=True, max_length=300, verbose_name="problem")),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payments",
+                        to="orders.order",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'payment',
-                'verbose_name_plural': 'payments',
-                'ordering': ['-created_at'],
+                "verbose_name": "payment",
+                "verbose_name_plural": "payments",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Price',
+            name="Price",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('years', models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(1)], verbose_name='years')),
-                ('currency', models.CharField(max_length=3, verbose_name='currency')),
-                ('amount', models.PositiveIntegerField(verbose_name='amount')),
-                ('extra_name_amount', models.PositiveIntegerField(default=0, verbose_name='each extra name')),
-                ('extra_wildcard_amount', models.PositiveIntegerField(blank=True, help_text='Empty: not offered.', null=True, verbose_name='each extra wildcard')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='prices', to='orders.product')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "years",
+                    models.PositiveSmallIntegerField(
+                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="years"
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3, verbose_name="currency")),
+                ("amount", models.PositiveIntegerField(verbose_name="amount")),
+                ("extra_name_amount", models.PositiveIntegerField(default=0, verbose_name="each extra name")),
+                (
+                    "extra_wildcard_amount",
+                    models.PositiveIntegerField(
+                        blank=True,
+                        help_text="Empty: not offered.",
+                        null=True,
+                        verbose_name="each extra wildcard",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="prices",
+                        to="orders.product",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'price',
-                'verbose_name_plural': 'prices',
-                'ordering': ['years'],
+                "verbose_name": "price",
+                "verbose_name_plural": "prices",
+                "ordering": ["years"],
             },
         ),
         migrations.CreateModel(
-            name='Plan',
+            name="Plan",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('state', models.CharField(choices=[('open', 'Open'), ('active', 'Active'), ('suspended', 'Suspended'), ('ended', 'Ended')], default='open', max_length=10, verbose_name='state')),
-                ('suspended_from', models.CharField(blank=True, default='', editable=False, max_length=10)),
-                ('single_names', models.PositiveSmallIntegerField(verbose_name='single names')),
-                ('wildcard_names', models.PositiveSmallIntegerField(verbose_name='wildcard names')),
-                ('years', models.PositiveSmallIntegerField(verbose_name='years')),
-                ('starts_at', models.DateTimeField(verbose_name='starts')),
-                ('ends_at', models.DateTimeField(verbose_name='ends')),
-                ('item', models.OneToOneField(editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='plan', to='orders.orderitem')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='plans', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
-                ('product', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='orders.product', verbose_name='product')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "Open"),
+                            ("active", "Active"),
+                            ("suspended", "Suspended"),
+                            ("ended", "Ended"),
+                        ],
+                        default="open",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("suspended_from", models.CharField(blank=True, default="", editable=False, max_length=10)),
+                ("single_names", models.PositiveSmallIntegerField(verbose_name="single names")),
+                ("wildcard_names", models.PositiveSmallIntegerField(verbose_name="wildcard names")),
+                ("years", models.PositiveSmallIntegerField(verbose_name="years")),
+                ("starts_at", models.DateTimeField(verbose_name="starts")),
+                ("ends_at", models.DateTimeField(verbose_name="ends")),
+                (
+                    "item",
+                    models.OneToOneField(
+                        editable=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="plan",
+                        to="orders.orderitem",
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="plans",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+                (
+                    "product",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="orders.product",
+                        verbose_name="product",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'plan',
-                'verbose_name_plural': 'plans',
-                'ordering': ['-starts_at'],
+                "verbose_name": "plan",
+                "verbose_name_plural": "plans",
+                "ordering": ["-starts_at"],
             },
         ),
         migrations.CreateModel(
-            name='Refund',
+            name="Refund",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('due_at', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('lease_until', models.DateTimeField(blank=True, editable=False, null=True)),
-                ('epoch', models.PositiveIntegerField(default=0, editable=False)),
-                ('amount', models.PositiveIntegerField(verbose_name='amount')),
-                ('reason', models.CharField(max_length=200, verbose_name='reason')),
-                ('asked_by', models.CharField(max_length=254, verbose_name='asked by')),
-                ('idempotency_key', models.CharField(editable=False, max_length=64, unique=True)),
-                ('gateway_id', models.CharField(editable=False, max_length=100, null=True, unique=True, verbose_name='gateway id')),
-                ('state', models.CharField(choices=[('wanted', 'Wanted'), ('pending', 'Pending'), ('succeeded', 'Succeeded'), ('failed', 'Failed')], default='wanted', max_length=10, verbose_name='state')),
-                ('created_at', models.DateTimeField(verbose_name='created')),
-                ('problem', models.CharField(blank=True, max_length=300, verbose_name='problem')),
-                ('payment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='refunds', to='orders.payment')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("due_at", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, editable=False, null=True)),
+                ("epoch", models.PositiveIntegerField(default=0, editable=False)),
+                ("amount", models.PositiveIntegerField(verbose_name="amount")),
+                ("reason", models.CharField(max_length=200, verbose_name="reason")),
+                ("asked_by", models.CharField(max_length=254, verbose_name="asked by")),
+                ("idempotency_key", models.CharField(editable=False, max_length=64, unique=True)),
+                (
+                    "gateway_id",
+                    models.CharField(
+                        editable=False, max_length=100, null=True, unique=True, verbose_name="gateway id"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("wanted", "Wanted"),
+                            ("pending", "Pending"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                        ],
+                        default="wanted",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(verbose_name="created")),
+                ("problem", models.CharField(blank=True, max_length=300, verbose_name="problem")),
+                (
+                    "payment",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refunds",
+                        to="orders.payment",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'refund',
-                'verbose_name_plural': 'refunds',
-                'ordering': ['-created_at'],
+                "verbose_name": "refund",
+                "verbose_name_plural": "refunds",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['owner', '-created_at'], name='order_of_owner'),
+            model_name="order",
+            index=models.Index(fields=["owner", "-created_at"], name="order_of_owner"),
         ),
         migrations.AddConstraint(
-            model_name='ordername',
-            constraint=models.UniqueConstraint(fields=('item', 'ascii', 'wildcard'), name='order_name_once_per_item'),
+            model_name="ordername",
+            constraint=models.UniqueConstraint(
+                fields=("item", "ascii", "wildcard"), name="order_name_once_per_item"
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='payment_due'),
+            model_name="payment",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="payment_due"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(fields=('order', 'attempt'), name='payment_attempt_once'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(fields=("order", "attempt"), name="payment_attempt_once"),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['created', 'open', 'processing'])), fields=('order',), name='payment_one_live_per_order'),
+            model_name="payment",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["created", "open", "processing"])),
+                fields=("order",),
+                name="payment_one_live_per_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='price',
-            constraint=models.UniqueConstraint(fields=('product', 'years', 'currency'), name='price_once_per_term_and_currency'),
+            model_name="price",
+            constraint=models.UniqueConstraint(
+                fields=("product", "years", "currency"), name="price_once_per_term_and_currency"
+            ),
         ),
         migrations.AddIndex(
-            model_name='plan',
-            index=models.Index(fields=['owner', '-starts_at'], name='plan_of_owner'),
+            model_name="plan",
+            index=models.Index(fields=["owner", "-starts_at"], name="plan_of_owner"),
         ),
         migrations.AddIndex(
-            model_name='refund',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='refund_due'),
+            model_name="refund",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="refund_due"
+            ),
         ),
     ]

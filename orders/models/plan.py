@@ -25,9 +25,13 @@ class PlanQuerySet(models.QuerySet["Plan"]):
     def found(self, text: str) -> Self:
         """Return the plans whose order number, name or owner's e-mail address begins as somebody typed it."""
         by_name = Q(item__in=OrderName.objects.begun(text).values("item_id"))
-        by_number = Q(item__order__in=Order.objects.filter(number__startswith=text.strip().upper()).values("pk"))
+        by_number = Q(
+            item__order__in=Order.objects.filter(number__startswith=text.strip().upper()).values("pk")
+        )
         people = Plan._meta.get_field("owner").related_model._default_manager
-        return self.filter(by_name | by_number | Q(owner__in=people.filter(email__istartswith=text.strip()).values("pk")))
+        return self.filter(
+            by_name | by_number | Q(owner__in=people.filter(email__istartswith=text.strip()).values("pk"))
+        )
 
     def suspend(self) -> int:
         """Suspend every open or active plan of this set; return how many. Each remembers what it goes back to."""

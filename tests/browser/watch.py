@@ -37,7 +37,8 @@ class Watch:
             return
         echo = ECHO.search(message.text)
         if echo is None or int(echo.group(1)) not in self.allowed:
-            self.complaints.append(f"console: {message.text} ({message.location.get('url', '')})")
+            on = message.page.url if message.page else ""
+            self.complaints.append(f"console on {on}: {message.text} ({message.location.get('url', '')})")
 
     def _response(self, response: Response) -> None:
         if response.status >= 400 and response.status not in self.allowed:

@@ -57,20 +57,22 @@ def test_one_failing_row_holds_up_nobody(monkeypatch):
 
 def test_many_rows_of_one_kind_do_not_hold_up_another(monkeypatch):
     seen = []
+
+    def noting(word):
+        def work(row, now):
+            seen.append(word)
+            row.let_go(None)
+
+        return work
+
     for n in range(5):
         letter(n)
-    rows, _work = sweeping.QUEUES["letters"]
-    monkeypatch.setitem(
-        sweeping.QUEUES, "letters", (rows, lambda row, now: (seen.append("letter"), row.let_go(None)))
-    )
-    monkeypatch.setitem(
-        sweeping.QUEUES,
-        "acme_orders",
-        (AcmeOrder.objects, lambda row, now: (seen.append("order"), row.let_go(None))),
-    )
     _order(plan_for(_customer()))
+    monkeypatch.setitem(sweeping.QUEUES, "letters", (Letter.objects, noting("letter")))
+    monkeypatch.setitem(sweeping.QUEUES, "acme_orders", (AcmeOrder.objects, noting("order")))
     sweeping.sweep()
     assert seen.index("order") <= 1
+    assert seen.count("letter") == 5
 
 
 def test_what_is_seen_in_place_wakes_the_order_that_waits_for_it(monkeypatch):

@@ -66,5 +66,8 @@ def test_old_txt_values_make_room_for_new_ones(tmp_path):
     domains = Domains(tmp_path / "hosting.json")
     for number in range(6):
         domains.add_record(Record("_acme-challenge.shop.example", "TXT", f"value-{number}"))
-    kept = [record.value for record in Domains(tmp_path / "hosting.json").records_at("_acme-challenge.shop.example")]
+    kept = [
+        record.value
+        for record in Domains(tmp_path / "hosting.json").records_at("_acme-challenge.shop.example")
+    ]
     assert kept == ["value-2", "value-3", "value-4", "value-5"]

@@ -24,7 +24,12 @@ def start(var_dir: Path, variables: dict[str, str]) -> subprocess.Popen[str]:
     env = {**os.environ, **variables, "VAR_DIR": str(var_dir), "PLAIN_STATIC": "0"}
     env.pop("EMAIL_BACKEND", None)
     return subprocess.Popen(
-        [sys.executable, "-m", "runner.run"], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, "-m", "runner.run"],
+        cwd=ROOT,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
