@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -83,8 +82,7 @@ def main() -> int:
     shutil.rmtree(home, ignore_errors=True)
     say("Starting a sandbox of its own, the portal and a worker …")
     with tempfile.TemporaryDirectory(prefix="chancery-demo-") as folder:
-        extra = {"FAULTS": os.environ["FAULTS"]} if "FAULTS" in os.environ else {}
-        installation = Installation(Path(folder), free_ports=True, extra_env=extra)
+        installation = Installation(Path(folder), free_ports=True)
         try:
             with installation:
                 walk = Walk(installation, Customer(installation.portal_url), home)
