@@ -48,13 +48,14 @@ def running(
     *,
     user: str | None = None,
     env: dict[str, str] | None = None,
+    bare: bool = False,
 ) -> Iterator[int]:
-    """Start a server in the foreground and yield its pid once its port answers."""
+    """Start a server in the foreground and yield its pid once its port answers. `bare`: it sees `env` and nothing else."""
     with log.open("wb") as out:
         process = subprocess.Popen(
             list(command), stdout=out, stderr=out, stdin=subprocess.DEVNULL, start_new_session=True,
             user=user, group=pwd.getpwnam(user).pw_gid if user else None, extra_groups=[] if user else None,
-            env={**os.environ, **(env or {})},
+            env={**({} if bare else os.environ), **(env or {})},
         )  # fmt: skip
     try:
         _wait(process, port, log)
