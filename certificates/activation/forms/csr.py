@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms.boundfield import BoundField
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.debug import sensitive_variables
 
 from accounts.countries import COUNTRIES
@@ -204,17 +204,11 @@ class CsrForm(forms.Form):
 
     def _not_bought(self, report: CsrReport) -> Problem:
         wildcards = sum(name.wildcard for name in report.names)
-        message = _(
-            "The CSR holds %(singles)d single and %(wildcards)d wildcard names; this plan was bought for up to "
-            "%(bought_singles)d single and %(bought_wildcards)d wildcard names."
-        )
-        values = {
-            "singles": len(report.names) - wildcards,
-            "wildcards": wildcards,
-            "bought_singles": self.plan.single_names,
-            "bought_wildcards": self.plan.wildcard_names,
+        message = _("The CSR holds %(held)s; this plan was bought for %(bought)s.") % {
+            "held": _counted(len(report.names) - wildcards, wildcards),
+            "bought": _counted(self.plan.single_names, self.plan.wildcard_names),
         }
-        return Problem("names_not_bought", "names", message % values)
+        return Problem("names_not_bought", "names", message)
 
     def _has_line_errors(self) -> bool:
         return any(slot.key in self.errors for slot in self.slots)
@@ -225,6 +219,16 @@ class CsrForm(forms.Form):
     def _forget_errors(self, fields: Any) -> None:
         for field in fields:
             self.errors.pop(field, None)
+
+
+def _counted(singles: int, wildcards: int) -> str:
+    """Return "2 names", "1 wildcard" or "2 names and 1 wildcard"."""
+    parts = []
+    if singles:
+        parts.append(ngettext("%(count)d name", "%(count)d names", singles) % {"count": singles})
+    if wildcards:
+        parts.append(ngettext("%(count)d wildcard", "%(count)d wildcards", wildcards) % {"count": wildcards})
+    return _(" and ").join(parts)
 
 
 def _offer(field: forms.Field, choices: list[Any]) -> None:
