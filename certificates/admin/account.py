@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.addresses import client_address
 from accounts.audited_admin import AuditedAdmin
+from accounts.labelled_inline import LabelledInline
 from accounts.people import signed_in
 from audit.admin_pages import list_of, page_of
 from audit.record import record
@@ -32,9 +33,8 @@ from certificates.models import AcmeOrder, CaAccount, ProductIssuer
 from leases import ring
 
 
-class IssuerInline(admin.TabularInline):
+class IssuerInline(LabelledInline):
     model = ProductIssuer
-    extra = 0
     fields = ("product", "position")
 
 

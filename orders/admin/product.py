@@ -7,12 +7,12 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from accounts.audited_admin import AuditedAdmin
+from accounts.labelled_inline import LabelledInline
 from orders.models import Agreement, Price, Product
 
 
-class PriceInline(admin.TabularInline):
+class PriceInline(LabelledInline):
     model = Price
-    extra = 0
     fields = ("years", "currency", "amount", "extra_name_amount", "extra_wildcard_amount")
 
 

@@ -1,0 +1,17 @@
+"""Tests of the admin's tables of rows."""
+
+from __future__ import annotations
+
+import re
+
+from tests.factories import PriceFactory
+
+
+def test_every_field_of_a_row_says_its_column(client, operator):
+    price = PriceFactory()
+    client.force_login(operator)
+    page = client.get(f"/admin/orders/product/{price.product_id}/change/").content.decode()
+    for column in ("years", "currency", "amount", "DELETE"):
+        field = re.search(rf'<(?:input|select)[^>]*name="prices-0-{column}"[^>]*>', page)
+        assert field is not None
+        assert re.search(r'aria-label="[^"]+"', field.group(0))
