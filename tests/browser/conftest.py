@@ -21,10 +21,37 @@ CHROMIUM_FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-SETTLERS = [f"{name}@customers.example" for name in (
-    "anna", "boris", "carla", "david", "elena", "felix", "greta", "henry", "irene", "jonas",
-    "klara", "louis", "maria", "nadia", "oscar", "paula",
-)]  # fmt: skip
+SETTLERS = [
+    f"{name}@customers.example"
+    for name in [
+        "anna",
+        "boris",
+        "carla",
+        "david",
+        "elena",
+        "felix",
+        "greta",
+        "henry",
+        "irene",
+        "jonas",
+        "klara",
+        "louis",
+        "maria",
+        "nadia",
+        "oscar",
+        "paula",
+        "quinn",
+        "rosa",
+        "simon",
+        "tessa",
+        "uwe",
+        "vera",
+        "wanda",
+        "xaver",
+        "yvonne",
+        "zoe",
+    ]
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import requests
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from runner.installation import Installation
 from tests.browser.gallery import Gallery
@@ -28,7 +30,7 @@ class Person:
         self.page.goto(path)
 
     def see(self, name: str) -> None:
-        self.gallery.look(self.page, name)
+        self.gallery.look(self.page, name, self.watch)
 
     def press(self, name: str | re.Pattern[str]) -> None:
         self.page.get_by_role("button", name=name, exact=isinstance(name, str)).click()
@@ -132,6 +134,14 @@ class Person:
         self.see("panel-published")
         self.follow("Back to the portal")
         self.page.wait_for_url(re.compile("/certificates/"))
+
+    def check_now(self) -> None:
+        """Press the button, unless the portal has seen it by itself meanwhile and gone on."""
+        button = self.page.get_by_role("button", name="Check now", exact=True)
+        issued = self.page.get_by_role("link", name=re.compile("^Download "))
+        expect(button.or_(issued).first).to_be_visible()
+        with suppress(PlaywrightTimeout):
+            button.click(timeout=2_000)
 
     def proofs(self) -> Locator:
         return self.page.get_by_role("link", name="Publish it in the pretend hosting panel")
