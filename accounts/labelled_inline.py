@@ -22,6 +22,8 @@ class LabelledInline(admin.TabularInline):
             def add_fields(self, form: BaseModelForm[Any], index: int | None) -> None:
                 super().add_fields(form, index)
                 for field in form.fields.values():
-                    field.widget.attrs.setdefault("aria-label", str(field.label or ""))
+                    # A relation's widget is wrapped in another, whose attributes are not drawn.
+                    drawn = getattr(field.widget, "widget", field.widget)
+                    drawn.attrs.setdefault("aria-label", str(field.label or ""))
 
         return Labelled

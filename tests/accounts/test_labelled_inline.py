@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import re
 
-from tests.factories import PriceFactory
+from certificates.models import ProductIssuer
+from tests.factories import CaAccountFactory, PriceFactory, ProductFactory
+
+
+def test_a_choice_of_another_row_says_its_column_too(client, operator):
+    issuer = ProductIssuer.objects.create(product=ProductFactory(), account=CaAccountFactory())
+    client.force_login(operator)
+    page = client.get(f"/admin/certificates/caaccount/{issuer.account_id}/change/").content.decode()
+    fields = re.findall(r'<select[^>]*name="issuers-\d-product"[^>]*>', page)
+    assert fields
+    assert all('aria-label="' in field for field in fields)
 
 
 def test_every_field_of_a_row_says_its_column(client, operator):
