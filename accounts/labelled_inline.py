@@ -23,7 +23,7 @@ class LabelledInline(admin.TabularInline):
                 super().add_fields(form, index)
                 for field in form.fields.values():
                     # A relation's widget is wrapped in another, whose attributes are not drawn.
-                    drawn = getattr(field.widget, "widget", field.widget)
+                    drawn: Any = getattr(field.widget, "widget", field.widget)
                     drawn.attrs.setdefault("aria-label", str(field.label or ""))
 
         return Labelled
