@@ -33,10 +33,12 @@ class LeasedQuerySet(models.QuerySet[LeasedRow]):
     def claim(self, pk: Any, now: datetime) -> LeasedRow | None:
         """Take the row for LEASE, or return None when another worker was there first."""
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
+        lease = now + LEASE
         taken = self.filter(free, pk=pk, due_at__isnull=False, due_at__lte=now).update(
-            lease_until=now + LEASE, epoch=F("epoch") + 1
+            lease_until=lease, epoch=F("epoch") + 1
         )
-        return self.get(pk=pk) if taken == 1 else None
+        # A worker that stood still between the two statements must not read another's epoch as its own.
+        return self.filter(pk=pk, lease_until=lease).first() if taken == 1 else None
 
     def claim_next(self, now: datetime) -> LeasedRow | None:
         """Take the longest waiting free row, or return None when nothing is due."""

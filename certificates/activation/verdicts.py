@@ -42,6 +42,10 @@ SENTENCES: dict[str, str | Promise] = {
     "rateLimited": _(
         "The CA has had too many requests for this domain lately. We try again when it lets us."
     ),
+    "urn:chancery:error:transport": _("The CA cannot be reached right now. We try again by ourselves."),
+    "urn:chancery:error:unusableAnswer": _(
+        "The CA gives answers that make no sense right now. We try again by ourselves."
+    ),
     "serverInternal": _(
         "The CA has a problem of its own right now. Nothing is wrong on your side: try again in a while."
     ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit.vocabulary import Action
-from certificates.connectors.base import AuthorizationStatus
+from certificates.connectors.base import AuthorizationStatus, ChallengeStatus
+from certificates.connectors.problems import OperatorMustAct
 from certificates.issuance import closing, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_authorization, sync_order
@@ -26,9 +27,10 @@ def answer_or_wait(walk: Walk) -> Done | None:
     if order.answered_at is not None:
         return poll_until_ready(walk)
     now = walk.now
-    if order.expires_at is not None and order.expires_at <= now:
-        return closing.start_afresh(walk, ours("order_expired", "The order expired while it waited.", now))
     pending = [row for row in walk.authorizations() if row.status == Authorization.Status.PENDING]
+    ends = [moment for moment in (order.expires_at, *(row.expires_at for row in pending)) if moment]
+    if ends and min(ends) <= now:
+        return closing.start_afresh(walk, ours("order_expired", "The order expired while it waited.", now))
     for row in pending:
         if row.challenge() is None:
             return method_not_offered(walk, row)
@@ -38,16 +40,21 @@ def answer_or_wait(walk: Walk) -> Done | None:
             row.look_again(now)
             row.shown_at = None
     if not all(row.shown_at or row.insisted_at for row in pending):
-        return wait_for_customer(walk)
+        return wait_for_customer(walk, min(ends, default=None))
     return answer_all(walk, pending)
 
 
-def wait_for_customer(walk: Walk) -> Done:
-    now = walk.now
-    due = now + waits.CUSTOMER
-    if walk.order.expires_at is not None:
-        due = min(due, max(walk.order.expires_at, now))
-    return Done(due, waiting_for=AcmeOrder.WaitingFor.CUSTOMER, tries=0)
+def wait_for_customer(walk: Walk, ends: datetime | None) -> Done:
+    due = walk.now + waits.CUSTOMER
+    # Nothing was asked of the CA just now, so trouble with it is not known to be over.
+    trouble = walk.order.problem if "failures" in (walk.order.problem or {}) else None
+    return Done(
+        min(due, ends) if ends else due,
+        until_shown=True,
+        waiting_for=AcmeOrder.WaitingFor.CUSTOMER,
+        problem=trouble,
+        tries=0,
+    )
 
 
 def method_not_offered(walk: Walk, row: Authorization) -> Done:
@@ -66,25 +73,53 @@ def answer_all(walk: Walk, pending: list[Authorization]) -> Done | None:
         challenge = row.challenge()
         if challenge is None:
             return method_not_offered(walk, row)
-        if challenge.answered_at is not None or row.insisted_at is not None or _is_old(walk, row):
-            # It may have been answered before a crash, or have ended meanwhile: a second answer is refused.
-            facts = walk.ca.authorization(row.url)
-            sync_authorization(row, facts)
-            if facts.status is not AuthorizationStatus.PENDING:
-                continue
-        with transaction.atomic():
-            walk.hold()
-            Challenge.objects.filter(pk=challenge.pk).update(answered_at=walk.now)
-        walk.ca.answer(challenge.url)
+        # It may have been answered before a crash, or have ended meanwhile: a second answer is refused.
+        doubtful = challenge.answered_at is not None or row.insisted_at is not None or _is_old(walk, row)
+        if doubtful and not _still_open(walk, row, challenge):
+            continue
+        if not _intend(walk, row, challenge):
+            walk.forget()
+            return None
+        answer(walk, row, challenge)
     with transaction.atomic():
-        walk.order.write(answered_at=walk.now, waiting_for=AcmeOrder.WaitingFor.CA, tries=0, problem=None)
+        walk.order.write(answered_at=walk.now, waiting_for=AcmeOrder.WaitingFor.CA, problem=None)
         walk.note(Action.CA_ANSWERED, names=[row.text for row in pending])
     walk.forget()
-    return None
+    return Done(walk.now + waits.AFTER_ANSWER) if pending else None
 
 
 def _is_old(walk: Walk, row: Authorization) -> bool:
     return (walk.now - row.created_at).total_seconds() > 3600
+
+
+def _still_open(walk: Walk, row: Authorization, challenge: Challenge) -> bool:
+    """Ask the CA whether this challenge still waits for an answer."""
+    facts = walk.ca.authorization(row.url)
+    sync_authorization(row, facts)
+    if facts.status is not AuthorizationStatus.PENDING:
+        return False
+    busy = {ChallengeStatus.PROCESSING, ChallengeStatus.VALID, ChallengeStatus.INVALID}
+    return not any(known.url == challenge.url and known.status in busy for known in facts.challenges)
+
+
+def _intend(walk: Walk, row: Authorization, challenge: Challenge) -> bool:
+    """Commit that the CA is about to be told; False when the customer has chosen another method meanwhile."""
+    with transaction.atomic():
+        walk.hold()
+        same = Authorization.objects.select_for_update().pending().filter(pk=row.pk, method=row.method)
+        if not same.values_list("pk", flat=True):
+            return False
+        Challenge.objects.filter(pk=challenge.pk).update(answered_at=walk.now)
+    return True
+
+
+def answer(walk: Walk, row: Authorization, challenge: Challenge) -> None:
+    """Tell the CA to look. One that refuses because it has looked already is no trouble."""
+    try:
+        walk.ca.answer(challenge.url)
+    except OperatorMustAct:
+        if _still_open(walk, row, challenge):
+            raise
 
 
 def poll_until_ready(walk: Walk) -> Done | None:
@@ -94,12 +129,28 @@ def poll_until_ready(walk: Walk) -> Done | None:
     sync_order(order, facts)
     if order.status != AcmeOrder.Status.PENDING:
         return None
-    if order.tries >= POLLS_BEFORE_DOUBT and order.tries % POLLS_BEFORE_DOUBT == 0:
-        for row in walk.authorizations():
-            sync_authorization(row, walk.ca.authorization(row.url))
-        dead = [row for row in walk.authorizations() if row.status not in {"pending", "valid"}]
-        if dead:
-            order.write(status=AcmeOrder.Status.INVALID)
-            return None
+    if order.tries >= POLLS_BEFORE_DOUBT and order.tries % POLLS_BEFORE_DOUBT == 0 and not doubt(walk):
+        return None
     due = waits.at_or(facts.retry_at, walk.now, waits.poll(order.tries))
     return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, tries=order.tries + 1)
+
+
+def doubt(walk: Walk) -> bool:
+    """The order stays pending: ask about each name. False when that has changed what to do next."""
+    order, unheard = walk.order, False
+    for row in walk.authorizations():
+        walk.keep_hold()
+        sync_authorization(row, walk.ca.authorization(row.url))
+    walk.forget()
+    rows = walk.authorizations()
+    if any(row.status not in {Authorization.Status.PENDING, Authorization.Status.VALID} for row in rows):
+        order.write(status=AcmeOrder.Status.INVALID)
+        return False
+    for row in rows:
+        challenge = row.challenge()
+        pending = row.status == Authorization.Status.PENDING
+        unheard = unheard or (pending and (challenge is None or challenge.status == Challenge.Status.PENDING))
+    if unheard:
+        # The CA never heard our answer, or forgot it: answer again, and count on, so that the waits go on growing.
+        order.write(answered_at=None, tries=order.tries + 1)
+    return not unheard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -9,58 +10,30 @@ from django.db import transaction
 from accounts.mail import write
 from audit.record import record
 from audit.vocabulary import Action
-from certificates.connection import connect
-from certificates.connectors.problems import CaError, Outcome, Place, RetryAt, TryAgain, classify_problem
-from certificates.issuance import waits
-from certificates.issuance.problems import ours
+from certificates.connectors.problems import Outcome, Place, Problem, outcome_of
+from certificates.issuance import failing, proving, waits
+from certificates.issuance.problems import as_json, ours, stored
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, Issuance
 from leases import LeaseLost
 from validation.models import Authorization
 
+# So many fresh starts in so long without anybody's doing: an operator looks, and the next ones come by the hour.
 MOST_FRESH_STARTS = 5
+FRESH_STARTS_WITHIN = timedelta(days=1)
 
 
-def give_back(walk: Walk) -> Done:
-    """The issuance has ended: hand open or shared authorizations back to the CA, so that nobody inherits them."""
-    order = walk.order
-    leftover = [row for row in walk.authorizations() if _to_be_returned(walk, row)]
-    if leftover and not order.account.paused_at and order.tries < len(waits.RETRIES):
-        try:
-            connector = walk.connector or connect(order.account)
-            for row in leftover:
-                sync_authorization(row, connector.deactivate_authorization(row.url))
-        except (TryAgain, RetryAt) as error:
-            return Done(
-                waits.at_or(error.retry_at, walk.now, waits.retry(order.tries)), tries=order.tries + 1
-            )
-        except CaError:
-            # The CA no longer knows them, or will not: the ledger still stands between them and a stranger.
-            pass
-    Authorization.objects.filter(pk__in=[row.pk for row in leftover]).update(due_at=None, lease_until=None)
-    status = order.status if order.status == AcmeOrder.Status.VALID else AcmeOrder.Status.INVALID
-    return Done(
-        None, status=status, ended_at=order.ended_at or walk.now, waiting_for=AcmeOrder.WaitingFor.NOBODY
-    )
-
-
-def _to_be_returned(walk: Walk, row: Authorization) -> bool:
-    if row.status == Authorization.Status.VALID:
-        return walk.order.account.shared and not _used_elsewhere(walk, row)
-    return row.status == Authorization.Status.PENDING and not _used_elsewhere(walk, row)
-
-
-def _used_elsewhere(walk: Walk, row: Authorization) -> bool:
-    return AcmeOrder.objects.open().needing(row).exclude(pk=walk.order.pk).exists()
-
-
-def start_afresh(walk: Walk, problem: dict[str, Any]) -> Done:
-    """This order is of no use, and it is not the customer's fault: open the next one of the same issuance at once.
+def start_afresh(
+    walk: Walk, problem: dict[str, Any], wait: timedelta = timedelta(0), *, operator: bool = False
+) -> Done:
+    """This order is of no use, and it is not the customer's fault: open the next one of the same issuance after `wait`.
 
     Same CSR, same key, no new charge. After MOST_FRESH_STARTS in a row an operator looks.
     """
     order, now = walk.order, walk.now
+    operator = operator or _too_many(walk)
+    due = now + (waits.OPERATOR if operator else wait)
     with transaction.atomic():
         walk.hold()
         order.write(
@@ -72,37 +45,74 @@ def start_afresh(walk: Walk, problem: dict[str, Any]) -> Done:
         )
         _stop_looking(walk)
         walk.note(Action.CA_PROBLEM, problem=problem)
-        fresh = order.attempt % MOST_FRESH_STARTS
-        AcmeOrder.objects.create(
-            issuance=order.issuance,
-            account=order.account,
-            attempt=order.attempt + 1,
-            created_at=now,
-            due_at=now if fresh else now + waits.OPERATOR,
-            waiting_for=AcmeOrder.WaitingFor.US if fresh else AcmeOrder.WaitingFor.OPERATOR,
-        )
+        if not order.issuance.acme_orders.filter(attempt__gt=order.attempt).exists():
+            AcmeOrder.objects.create(
+                issuance=order.issuance,
+                account=order.account,
+                attempt=order.attempt + 1,
+                created_at=now,
+                due_at=due,
+                waiting_for=AcmeOrder.WaitingFor.OPERATOR if operator else AcmeOrder.WaitingFor.US,
+                problem=problem if operator or wait else None,
+            )
     return Done(None)
 
 
+def _too_many(walk: Walk) -> bool:
+    """Those that ended by a verdict wait for the customer or for staff, and do not count."""
+    recent = walk.issuance.acme_orders.filter(
+        status=AcmeOrder.Status.INVALID,
+        waiting_for=AcmeOrder.WaitingFor.NOBODY,
+        ended_at__gt=walk.now - FRESH_STARTS_WITHIN,
+    )
+    return recent.count() >= MOST_FRESH_STARTS - 1
+
+
 def _stop_looking(walk: Walk) -> None:
-    rows = [row.pk for row in walk.authorizations() if not _used_elsewhere(walk, row)]
+    rows = [row.pk for row in walk.authorizations() if not used_elsewhere(walk, row)]
     Authorization.objects.filter(pk__in=rows, status=Authorization.Status.PENDING).update(
         status=Authorization.Status.INVALID, due_at=None, lease_until=None
     )
 
 
+def used_elsewhere(walk: Walk, row: Authorization) -> bool:
+    return AcmeOrder.objects.open().needing(row).exclude(pk=walk.order.pk).exists()
+
+
 def end(walk: Walk) -> Done:
-    """The CA has given its verdict: learn what it found for each name and say who must act."""
+    """The CA has given its verdict: learn what it found for each name and say who must act.
+
+    What it found valid is entered into the ledger, so that only the other names must be shown again.
+    """
+    said = walk.ca.order(walk.order.url or "").problem
     for row in walk.authorizations():
+        walk.keep_hold()
         if row.status in {Authorization.Status.PENDING, Authorization.Status.VALID}:
             sync_authorization(row, walk.ca.authorization(row.url))
-    problems = [row.problem for row in walk.authorizations() if row.problem]
-    problem = problems[0] if problems else walk.order.problem
+    proving.enter(walk, [row for row in walk.authorizations() if row.status == Authorization.Status.VALID])
+    found = [stored(row.problem) for row in walk.authorizations() if row.problem and _failed(row)]
+    problem = next(iter(found), said)
     if problem is None:
         return start_afresh(
             walk, ours("invalid_without_reason", "The CA closed the order without a reason.", walk.now)
         )
-    return verdict(walk, problem, classify_problem(str(problem["type"]), place=Place.CHALLENGE))
+    return conclude(walk, problem)
+
+
+def _failed(row: Authorization) -> bool:
+    return row.status not in {Authorization.Status.PENDING, Authorization.Status.VALID}
+
+
+def conclude(walk: Walk, problem: Problem) -> Done:
+    """An ended order whose reason is known: the customer's, the operator's, or the CA's own trouble."""
+    outcome, told = outcome_of(problem, Place.CHALLENGE), as_json(problem, walk.now)
+    if outcome in {Outcome.CUSTOMER, Outcome.FINAL}:
+        return verdict(walk, told, outcome)
+    if outcome is Outcome.OPERATOR:
+        if problem.typ in failing.ACCOUNT_PROBLEMS:
+            failing.pause(walk, f"{problem.typ}: {problem.detail}", told)
+        return start_afresh(walk, told, operator=True)
+    return start_afresh(walk, told, waits.retry(2))
 
 
 def verdict(walk: Walk, problem: dict[str, Any], outcome: Outcome) -> Done:

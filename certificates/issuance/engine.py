@@ -6,14 +6,27 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
+from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
 from certificates.connection import connect, register
 from certificates.connectors.problems import CaError
-from certificates.issuance import answering, closing, failing, ordering, preparing, signing, waits
+from certificates.issuance import (
+    answering,
+    closing,
+    failing,
+    ordering,
+    preparing,
+    returning,
+    signing,
+    stopping,
+    waits,
+)
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, Issuance
-from leases import LEASE
+from certificates.sealing import CannotUnseal
+from leases import LeaseLost
+from validation.models import Authorization
 
 log = logging.getLogger(__name__)
 
@@ -28,30 +41,66 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
 
     Whatever died where: the step to take is read from the rows alone. Raises LeaseLost when another worker took over.
     """
-    order = AcmeOrder.objects.select_related("account", "issuance__plan__owner", "issuance__key").get(
-        pk=order.pk
-    )
-    walk = Walk(order=order, clock=clock, lease_at=clock())
+    rows = AcmeOrder.objects.select_related("account", "issuance__plan__owner", "issuance__key")
+    # By the epoch of the claim: read by its key alone, a row that another worker has claimed since would look like ours.
+    claimed = rows.filter(pk=order.pk, epoch=order.epoch).first()
+    if claimed is None:
+        raise LeaseLost(f"AcmeOrder {order.pk}")
+    walk = Walk(order=claimed, clock=clock, lease_at=clock())
     for _step in range(MOST_STEPS):
-        if walk.clock() - walk.lease_at > LEASE / 3:
-            walk.hold()
-        try:
-            done = step_for(walk)(walk)
-        except CaError as error:
-            done = failing.after(walk, error)
+        walk.keep_hold()
+        done = take(step_for(walk), walk)
         if done is not None:
-            order.let_go(done.due_at, **done.values)
+            claimed.let_go(done.due_at, **done.values)
+            look_back(walk, done)
             return
-    order.let_go(walk.clock() + waits.SLOWEST_POLL)
+    claimed.let_go(walk.clock() + waits.SLOWEST_POLL)
+
+
+def take(step: Step, walk: Walk) -> Done | None:
+    """Take one step. Whatever it raises becomes a row that says so; only a lost lease or database ends the walk."""
+    before = walk.order.problem
+    try:
+        done = step(walk)
+    except CaError as error:
+        return failing.after(walk, error)
+    except (LeaseLost, OperationalError, InterfaceError):
+        raise
+    except Exception as error:
+        log.exception("AcmeOrder %s: %s failed", walk.order.pk, step.__name__)
+        return failing.unexpected(walk, error)
+    if step in TALKING and not (done is not None and done.until_shown):
+        failing.recovered(walk, before)
+    return done
+
+
+def look_back(walk: Walk, done: Done) -> None:
+    """See what was written between our reading and our letting go: its wake found the row held, and was lost."""
+    if done.due_at is None:
+        return
+    order, issuance = walk.order, walk.issuance
+    pending = Authorization.objects.pending().filter(acme_orders=order)
+    shown = done.until_shown and not pending.filter(shown_at__isnull=True, insisted_at__isnull=True).exists()
+    ended = issuance.state == Issuance.State.WANTED and not (
+        Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED).exists()
+    )
+    if shown or ended:
+        AcmeOrder.objects.filter(pk=order.pk).wake(walk.now)
 
 
 def step_for(walk: Walk) -> Step:
     """Return the next step, decided by what the rows say and nothing else."""
     order, issuance = walk.order, walk.issuance
+    if failing.told_to_wait_until(order, walk.now) is not None:
+        return wait_as_told
     if issuance.state != Issuance.State.WANTED:
-        return closing.give_back
+        return returning.give_back
+    if stopping.must_stop(walk):
+        return stopping.stop
     if order.account.paused_at is not None:
         return wait_for_operator
+    if order.url is None and not order.account.enabled:
+        return ordering.choose_account
     if issuance.csr is None:
         return preparing.make_key_and_csr
     if walk.connector is None:
@@ -72,14 +121,25 @@ STEPS: dict[str, Step] = {
     AcmeOrder.Status.VALID: signing.download,
     AcmeOrder.Status.INVALID: closing.end,
 }
+# The steps after which an earlier trouble with the CA is over.
+TALKING: set[Step] = {ordering.new_order, ordering.fetch_authorizations, *STEPS.values()}
+
+
+def wait_as_told(walk: Walk) -> Done:
+    """Somebody woke the order before the time that the CA gave (Retry-After): sleep on."""
+    return Done(failing.told_to_wait_until(walk.order, walk.now))
 
 
 def wait_for_operator(walk: Walk) -> Done:
     return Done(walk.now + waits.PAUSED, waiting_for=AcmeOrder.WaitingFor.OPERATOR)
 
 
-def connect_to_ca(walk: Walk) -> None:
-    walk.connector = connect(walk.order.account)
+def connect_to_ca(walk: Walk) -> Done | None:
+    try:
+        walk.connector = connect(walk.order.account)
+    except CannotUnseal:
+        return failing.account_is_sealed(walk)
+    return None
 
 
 def open_account(walk: Walk) -> None:

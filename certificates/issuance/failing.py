@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from audit.record import record
 from audit.vocabulary import Action
+from certificates.connectors.base import AccountStatus
 from certificates.connectors.problems import (
     ACME_PREFIX,
     BadCsr,
@@ -15,7 +19,7 @@ from certificates.connectors.problems import (
     TryAgain,
 )
 from certificates.issuance import closing, waits
-from certificates.issuance.problems import as_json
+from certificates.issuance.problems import as_json, ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
 
@@ -29,64 +33,126 @@ ACCOUNT_PROBLEMS = {
         "badSignatureAlgorithm",
         "invalidContact",
         "unsupportedContact",
-        "unauthorized",
         "invalidProfile",
     )
 }
+UNAUTHORIZED = ACME_PREFIX + "unauthorized"
+NO_ACCOUNT = ACME_PREFIX + "accountDoesNotExist"
 
 
 def after(walk: Walk, error: CaError) -> Done:
     """Turn a refusal into a row that says what happened and when we look again. Transport faults change no status."""
-    order, now = walk.order, walk.now
-    problem = as_json(error.problem, now)
-    if order.url is None and not error.may_have_acted and order.intent_at is not None:
-        # newOrder was refused for certain: there is nothing to look for at the next try.
-        order.write(intent_at=None)
-    if isinstance(error, RetryAt):
-        due = waits.at_or(error.retry_at, now, waits.retry(order.tries))
-        return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, problem=problem, tries=order.tries + 1)
-    if isinstance(error, TryAgain):
-        due = waits.at_or(error.retry_at, now, waits.retry(order.tries))
-        return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, problem=problem, tries=order.tries + 1)
+    problem = as_json(error.problem, walk.now)
+    if isinstance(error, RetryAt | TryAgain):
+        return again(walk, problem, error.retry_at)
     if isinstance(error, NotFound):
-        return closing.start_afresh(walk, problem)
-    if isinstance(error, BadCsr):
-        return bad_csr(walk, error)
+        # Without an order it is the CA's directory or account that is not where it was.
+        return closing.start_afresh(walk, problem) if walk.order.url else needs_operator(walk, problem)
+    if isinstance(error, BadCsr) or _speaks_of_the_csr(walk, error):
+        return bad_csr(walk, problem)
     if isinstance(error, OperatorMustAct):
-        return needs_operator(walk, error)
+        return of_the_account(walk, error, problem)
     if error.outcome is Outcome.NOW:
-        return Done(now + waits.retry(order.tries), problem=problem, tries=order.tries + 1)
+        return again(walk, problem, None)
     return closing.verdict(walk, problem, error.outcome)
 
 
-def bad_csr(walk: Walk, error: BadCsr) -> Done:
+def again(walk: Walk, problem: dict[str, Any], retry_at: datetime | None) -> Done:
+    """Come back when the CA says, else after a wait that grows with each failure since the last success."""
+    order, now = walk.order, walk.now
+    failures = int((order.problem or {}).get("failures", 0))
+    wait = waits.retry(failures)
+    due = max(waits.at_or(retry_at, now, wait), now + min(wait, waits.TOLD_AGAIN))
+    told = {"retry_at": retry_at.isoformat()} if retry_at is not None and retry_at > now else {}
+    return Done(
+        due,
+        waiting_for=AcmeOrder.WaitingFor.CA,
+        problem=problem | {"failures": failures + 1} | told,
+    )
+
+
+def told_to_wait_until(order: AcmeOrder, now: datetime) -> datetime | None:
+    """Return the time before which the CA does not want to be asked, None when there is none or it has passed."""
+    told = (order.problem or {}).get("retry_at")
+    moment = datetime.fromisoformat(told) if told else None
+    return moment if moment is not None and moment > now else None
+
+
+def recovered(walk: Walk, before: dict[str, Any] | None) -> None:
+    """A step has succeeded: the trouble that stood in the row before it is over. Raises LeaseLost."""
+    order = walk.order
+    if before is not None and order.problem is before and order.status != AcmeOrder.Status.INVALID:
+        order.write(problem=None)
+    if before is not None and "failures" in before:
+        # The CA answers again: who sleeps off the same trouble need not. Who was given a time sleeps on.
+        others = AcmeOrder.objects.filter(account=order.account_id, problem__failures__gt=0)
+        others.exclude(pk=order.pk).wake(walk.now)
+
+
+def _speaks_of_the_csr(walk: Walk, error: CaError) -> bool:
+    """Some CAs say badPublicKey of a CSR's key too."""
+    return error.typ == ACME_PREFIX + "badPublicKey" and walk.order.finalizing_at is not None
+
+
+def bad_csr(walk: Walk, problem: dict[str, Any]) -> Done:
     """The CA will not sign this CSR. Made by us it is an operator's matter; pasted, the customer brings another."""
-    problem = as_json(error.problem, walk.now)
     if walk.issuance.key_id is None:
         return closing.verdict(walk, problem, Outcome.FINAL)
-    walk.note(Action.CA_PROBLEM, problem=problem)
-    return Done(walk.now + waits.OPERATOR, waiting_for=AcmeOrder.WaitingFor.OPERATOR, problem=problem)
+    return needs_operator(walk, problem)
 
 
-def needs_operator(walk: Walk, error: OperatorMustAct) -> Done:
+def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) -> Done:
     """Pause the CA's queue when its account is in the way; a CA that forgot the account is simply told it again."""
-    order, now = walk.order, walk.now
-    problem = as_json(error.problem, now)
-    if error.typ == ACME_PREFIX + "accountDoesNotExist" and order.account.account_url:
+    order = walk.order
+    if error.typ == NO_ACCOUNT and order.account.account_url:
         CaAccount.objects.filter(pk=order.account_id, account_url=order.account.account_url).update(
             account_url=""
         )
-        return (
-            closing.start_afresh(walk, problem) if order.url else Done(now + waits.retry(0), problem=problem)
-        )
-    if error.typ in ACCOUNT_PROBLEMS and order.account.pause(str(error)[:1000], now):
-        record(
-            Action.CA_PAUSED,
-            order.account,
-            now=now,
-            by="issuance",
-            plan_id=walk.issuance.plan_id,
-            problem=problem,
-        )
-    walk.note(Action.CA_PROBLEM, problem=problem)
-    return Done(now + waits.OPERATOR, waiting_for=AcmeOrder.WaitingFor.OPERATOR, problem=problem)
+        return closing.start_afresh(walk, problem) if order.url else again(walk, problem, None)
+    if error.typ == UNAUTHORIZED and account_stands(walk):
+        # The account is in order: the CA speaks of this order only, and one customer must not stop all others.
+        return closing.start_afresh(walk, problem) if order.url else needs_operator(walk, problem)
+    if error.typ in ACCOUNT_PROBLEMS | {UNAUTHORIZED}:
+        pause(walk, str(error), problem)
+    return needs_operator(walk, problem)
+
+
+def account_stands(walk: Walk) -> bool:
+    """Ask the CA about our account (RFC 8555 §7.3.6: a deactivated one is unauthorized everywhere)."""
+    if not walk.order.account.account_url:
+        return False
+    try:
+        return walk.ca.account().status is AccountStatus.VALID
+    except (RetryAt, TryAgain):
+        return True
+    except CaError:
+        return False
+
+
+def pause(walk: Walk, why: str, problem: dict[str, Any]) -> None:
+    account, now = walk.order.account, walk.now
+    if account.pause(why[:1000], now):
+        plan_id = walk.issuance.plan_id
+        record(Action.CA_PAUSED, account, now=now, by="issuance", plan_id=plan_id, problem=problem)
+
+
+def needs_operator(walk: Walk, problem: dict[str, Any]) -> Done:
+    """Nothing helps but a person; told once in the plan's story, tried again by itself every hour all the same."""
+    if (walk.order.problem or {}).get("type") != problem["type"]:
+        walk.note(Action.CA_PROBLEM, problem=problem)
+    return Done(walk.now + waits.OPERATOR, waiting_for=AcmeOrder.WaitingFor.OPERATOR, problem=problem)
+
+
+def account_is_sealed(walk: Walk) -> Done:
+    """No key-encryption key opens the CA account: every order of it would fail alike."""
+    text = "The CA account's key cannot be opened: is KEY_ENCRYPTION_KEYS complete?"
+    problem = ours("cannot_unseal", text, walk.now)
+    pause(walk, text, problem)
+    return needs_operator(walk, problem)
+
+
+def unexpected(walk: Walk, error: Exception) -> Done:
+    """A fault of our own must not hide in a log: it is an operator's row too. The exception's text may quote anything."""
+    return needs_operator(
+        walk, ours("unexpected", f"The step failed with {type(error).__name__}; see the log.", walk.now)
+    )

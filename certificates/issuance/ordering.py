@@ -1,29 +1,32 @@
-"""newOrder and what it answers: the order's URL first, its authorizations next (RFC 8555 §7.4, §7.5)."""
+"""newOrder and what it answers: one bare POST, and the order's URL before anything else (RFC 8555 §7.4)."""
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext as _
 
 from audit.vocabulary import Action
-from certificates.connectors.base import (
-    AuthorizationFacts,
-    AuthorizationStatus,
-    Identifier,
-    OrderFacts,
-    OrderStatus,
-)
-from certificates.issuance import closing, waits
+from certificates.connectors.base import Identifier, OrderFacts, OrderStatus
+from certificates.connectors.problems import CaError
+from certificates.issuance import closing, failing, sharing, waits
+from certificates.issuance.opening import open_authorizations
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
-from certificates.models import AcmeOrder
-from validation import ledger
-from validation.models import Authorization, Challenge
-from validation.models.authorization import Method
+from certificates.models import AcmeOrder, CaAccount
 
 MOST_PAGES = 5
+MOST_LOOKED_AT = 50
+
+
+def choose_account(walk: Walk) -> Done | None:
+    """The account was disabled before the CA was asked: take the product's next one, or wait for an operator."""
+    order = walk.order
+    other = CaAccount.objects.for_product(walk.issuance.plan.product).first()
+    if other is None:
+        text = "The CA account is disabled, and no other one can fulfil this product."
+        return failing.needs_operator(walk, ours("no_account", text, walk.now))
+    order.write(account=other, intent_at=None)
+    walk.connector = None
+    return None
 
 
 def new_order(walk: Walk) -> Done | None:
@@ -33,9 +36,15 @@ def new_order(walk: Walk) -> Done | None:
         adopted = adopt(walk)
         if adopted is not None:
             return keep_order(walk, adopted)
-    order.write(intent_at=walk.now)
     walk.hold()
-    facts = walk.ca.new_order(wanted_identifiers(walk), profile=order.account.profile or None)
+    order.write(intent_at=walk.now)
+    try:
+        facts = walk.ca.new_order(wanted_identifiers(walk), profile=order.account.profile or None)
+    except CaError as error:
+        if not error.may_have_acted:
+            # Refused for certain: there is nothing to look for at the next try.
+            order.write(intent_at=None)
+        raise
     return keep_order(walk, facts)
 
 
@@ -52,56 +61,71 @@ def adopt(walk: Walk) -> OrderFacts | None:
     if account.orders_url is None:
         return None
     wanted = {identifier.value for identifier in wanted_identifiers(walk)}
+    left = MOST_LOOKED_AT
     for url in walk.ca.orders(account, max_pages=MOST_PAGES):
-        if AcmeOrder.objects.filter(url=url).exists():
-            continue
-        facts = walk.ca.order(url)
-        same = {identifier.value for identifier in facts.identifiers} == wanted
-        if same and facts.status in {OrderStatus.PENDING, OrderStatus.READY}:
-            return facts
+        if left and not AcmeOrder.objects.filter(url=url).exists():
+            left -= 1
+            walk.keep_hold()
+            facts = walk.ca.order(url)
+            same = {identifier.value for identifier in facts.identifiers} == wanted
+            if same and facts.status in {OrderStatus.PENDING, OrderStatus.READY}:
+                return facts
     return None
 
 
 def keep_order(walk: Walk, facts: OrderFacts) -> Done | None:
-    """Commit the URL. The CA may answer with an order that is already another issuance's: that one is not ours to use."""
+    """Commit the URL. A CA may answer with an order that it has made before, for us or for another customer."""
     try:
         with transaction.atomic():
-            walk.order.write(
-                url=facts.url,
-                status=_status(facts),
-                authorization_urls=list(facts.authorization_urls),
-                finalize_url=facts.finalize_url or "",
-                certificate_url=facts.certificate_url or "",
-                expires_at=facts.expires,
-                tries=0,
-                problem=None,
-            )
-            walk.note(
-                Action.CA_ORDERED, url=facts.url, account=walk.order.account.name, attempt=walk.order.attempt
-            )
+            _write(walk, facts)
     except IntegrityError:
-        walk.order.url = None
-        return name_is_busy(walk)
+        return met(walk, facts)
     return None
+
+
+def _write(walk: Walk, facts: OrderFacts) -> None:
+    """Raises IntegrityError when another row has this URL."""
+    walk.order.write(
+        url=facts.url,
+        status=_status(facts),
+        authorization_urls=list(facts.authorization_urls),
+        finalize_url=facts.finalize_url or "",
+        certificate_url=facts.certificate_url or "",
+        expires_at=facts.expires,
+        tries=0,
+        problem=None,
+    )
+    walk.note(Action.CA_ORDERED, url=facts.url, account=walk.order.account.name, attempt=walk.order.attempt)
 
 
 def _status(facts: OrderFacts) -> str:
     return AcmeOrder.Status.PENDING if facts.status is OrderStatus.UNKNOWN else facts.status.value
 
 
-def name_is_busy(walk: Walk) -> Done:
-    """Another order of this account holds the name: wait for its end, so that no customer inherits another's proof."""
-    now = walk.now
-    text = _(
-        "Another order for one of these names is under way at the certificate authority. We try again by ourselves."
+def met(walk: Walk, facts: OrderFacts) -> Done | None:
+    """The CA's order belongs to another row. One that is under way is left alone, an ended one stands in nobody's way."""
+    order = walk.order
+    holder = AcmeOrder.objects.select_related("issuance__plan").filter(url=facts.url).first()
+    if holder is None:
+        return sharing.wait(walk, waits.NAME_SOON_FREE)
+    if holder.ended_at is None:
+        soon = holder.issuance.state != holder.issuance.State.WANTED
+        return sharing.wait(walk, waits.NAME_SOON_FREE if soon else waits.NAME_BUSY)
+    mine = holder.issuance.plan.owner_id == walk.owner.pk
+    if mine and facts.status in {OrderStatus.PENDING, OrderStatus.READY}:
+        with transaction.atomic():
+            AcmeOrder.objects.filter(pk=holder.pk, url=facts.url).update(url=None)
+            _write(walk, facts)
+        return None
+    urls = facts.authorization_urls or walk.ca.order(facts.url).authorization_urls
+    for url in urls:
+        walk.keep_hold()
+        sharing.close(walk, url)
+    order.write(intent_at=None)
+    problem = ours(
+        "stale_order", "The CA answered with an order that has ended; we ask for another.", walk.now
     )
-    return Done(
-        now + waits.NAME_BUSY,
-        url=None,
-        waiting_for=AcmeOrder.WaitingFor.CA,
-        problem=ours("name_busy", text, now),
-        authorization_urls=[],
-    )
+    return failing.again(walk, problem, None)
 
 
 def fetch_authorizations(walk: Walk) -> Done | None:
@@ -114,76 +138,7 @@ def fetch_authorizations(walk: Walk) -> Done | None:
             return closing.start_afresh(
                 walk, ours("empty_order", "The CA sent an order without authorizations.", walk.now)
             )
-    known = {row.url for row in walk.authorizations()}
-    for url in order.authorization_urls:
-        if url not in known:
-            done = open_authorization(walk, walk.ca.authorization(url))
-            if done is not None:
-                return done
-    walk.forget()
-    if order.status == AcmeOrder.Status.PENDING:
+    done = open_authorizations(walk)
+    if done is None and order.status == AcmeOrder.Status.PENDING:
         order.write(waiting_for=AcmeOrder.WaitingFor.CUSTOMER)
-    return None
-
-
-def open_authorization(walk: Walk, facts: AuthorizationFacts) -> Done | None:
-    """Store one authorization, or give back what another customer has proven (design §5.1)."""
-    now = walk.now
-    name = facts.identifier.value
-    if facts.status is AuthorizationStatus.VALID and not ledger.has_control(
-        walk.owner, name, facts.wildcard, now
-    ):
-        problem = ours("not_this_customer", f"{name} was valid at the CA without this customer's proof.", now)
-        if walk.ca.deactivate_authorization(facts.url).status is AuthorizationStatus.VALID:
-            # This CA keeps what others have proven: only an operator can settle whose name it is.
-            return Done(now + waits.OPERATOR, waiting_for=AcmeOrder.WaitingFor.OPERATOR, problem=problem)
-        return closing.start_afresh(walk, problem)
-    stranger = Authorization.objects.filter(url=facts.url).exclude(owner=walk.owner).exists()
-    if stranger:
-        return name_is_busy(walk)
-    with transaction.atomic():
-        walk.hold()
-        row, created = Authorization.objects.get_or_create(url=facts.url, defaults=_columns(walk, facts, now))
-        if created:
-            Challenge.objects.bulk_create(_challenges(walk, row, facts))
-        walk.order.authorizations.add(row)
-    return None
-
-
-def _columns(walk: Walk, facts: AuthorizationFacts, now: datetime) -> dict[str, object]:
-    pending = facts.status is AuthorizationStatus.PENDING
-    return {
-        "owner": walk.owner,
-        "plan_id": walk.issuance.plan_id,
-        "identifier": facts.identifier.value,
-        "wildcard": facts.wildcard,
-        "status": Authorization.Status.PENDING
-        if facts.status is AuthorizationStatus.UNKNOWN
-        else facts.status.value,
-        "method": method_for(walk, facts.identifier.value, facts.wildcard),
-        "expires_at": facts.expires,
-        "created_at": now,
-        "due_at": now if pending else None,
-    }
-
-
-def method_for(walk: Walk, ascii_name: str, wildcard: bool) -> str:
-    """Return the method that the customer chose for this name. Order and count of names are the CA's, never assumed."""
-    for name in walk.issuance.names:
-        if name["ascii"] == ascii_name and name["wildcard"] == wildcard:
-            return str(name["method"])
-    return str(Method.DNS)
-
-
-def _challenges(walk: Walk, row: Authorization, facts: AuthorizationFacts) -> list[Challenge]:
-    return [
-        Challenge(
-            authorization=row,
-            url=challenge.url,
-            type=challenge.type[:40],
-            token=challenge.token or "",
-            key_authorization=walk.ca.key_authorization(challenge.token) if challenge.token else "",
-            status=challenge.status.value if challenge.status.value in Challenge.Status.values else "pending",
-        )
-        for challenge in facts.challenges
-    ]
+    return done

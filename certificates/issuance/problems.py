@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from certificates.connectors.problems import Problem
+from certificates.connectors.problems import Problem, Subproblem
 
 
 def as_json(problem: Problem, now: datetime) -> dict[str, Any]:
@@ -33,3 +33,17 @@ def ours(slug: str, detail: str, now: datetime) -> dict[str, Any]:
         "instance": None,
         "at": now.isoformat(),
     }
+
+
+def stored(problem: dict[str, Any]) -> Problem:
+    """Return the problem that `as_json` wrote, as far as it says who must act."""
+    return Problem(
+        typ=str(problem["type"]),
+        detail=str(problem["detail"]),
+        status=int(problem["status"]),
+        subproblems=tuple(
+            Subproblem(str(sub["type"]), str(sub["detail"]), str(sub["identifier"]))
+            for sub in problem["subproblems"]
+        ),
+        instance=problem["instance"],
+    )

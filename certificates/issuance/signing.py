@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.mail import write
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.chain import Chain, UnacceptableChain, check, read_chain
 from certificates.connectors.problems import OrderNotReady
-from certificates.issuance import closing, waits
+from certificates.issuance import closing, failing, proving, sharing, stopping, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_order
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, Certificate, Issuance
-from validation import ledger
+from leases import LeaseLost
 from validation.models import Authorization
 
 
 def finalize(walk: Walk) -> Done | None:
     """Send the CSR, once: the intent is committed first, and whoever re-enters asks for the order before it sends again."""
     order = walk.order
-    if order.finalizing_at is not None:
+    sent_before = order.finalizing_at is not None
+    if sent_before or not order.finalize_url:
         sync_order(order, walk.ca.order(order.url or ""))
         if order.status != AcmeOrder.Status.READY:
             return None
     done = prove(walk)
     if done is not None:
         return done
-    with transaction.atomic():
-        order.write(finalizing_at=walk.now, waiting_for=AcmeOrder.WaitingFor.CA)
-        walk.note(Action.CA_FINALIZED)
-    walk.hold()
+    if not _intend(walk, sent_before):
+        withdrawn = walk.issuance.state != Issuance.State.WANTED
+        return None if withdrawn or not sent_before else stopping.stop(walk)
     try:
         facts = walk.ca.finalize(order.finalize_url, walk.csr)
     except OrderNotReady:
@@ -39,41 +40,42 @@ def finalize(walk: Walk) -> Done | None:
     sync_order(order, facts)
     if order.status == AcmeOrder.Status.VALID:
         return None
+    if order.status == AcmeOrder.Status.READY:
+        # Told "not ready" about an order that is: ask ever more seldom.
+        due = waits.at_or(facts.retry_at, walk.now, waits.retry(order.tries))
+        return Done(due, tries=order.tries + 1)
     return Done(waits.at_or(facts.retry_at, walk.now, waits.AFTER_FINALIZE), tries=0)
+
+
+def _intend(walk: Walk, sent_before: bool) -> bool:
+    """Commit that the CSR is about to be sent; False when the request was withdrawn or the plan stopped meanwhile."""
+    with transaction.atomic():
+        walk.hold()
+        if not stopping.still_wanted(walk):
+            return False
+        walk.order.write(finalizing_at=walk.now, waiting_for=AcmeOrder.WaitingFor.CA)
+        if not sent_before:
+            walk.note(Action.CA_FINALIZED)
+    return True
 
 
 def prove(walk: Walk) -> Done | None:
     """Enter into the ledger what this order's own challenges have shown, then ask it about every name (design §5.1)."""
-    now = walk.now
-    for row in walk.authorizations():
-        answered = any(challenge.answered_at for challenge in row.challenges.all())
-        if answered and row.status in {Authorization.Status.PENDING, Authorization.Status.VALID}:
-            # An order is `ready` only when each of its authorizations is valid (RFC 8555 §7.1.6).
-            ledger.record_control(
-                owner=walk.owner,
-                identifier=row.identifier,
-                wildcard=row.wildcard,
-                method=row.method,
-                authorization=row,
-                now=now,
-            )
-            Authorization.objects.filter(pk=row.pk).update(status=Authorization.Status.VALID, due_at=None)
+    # An order is `ready` only when each of its authorizations is valid (RFC 8555 §7.1.6).
+    open_or_valid = {Authorization.Status.PENDING, Authorization.Status.VALID}
+    shown = [row for row in walk.authorizations() if row.status in open_or_valid]
+    proving.enter(walk, shown)
+    rows = [row.pk for row in shown if proving.answered_challenge(row) is not None]
+    Authorization.objects.filter(pk__in=rows).update(status=Authorization.Status.VALID, due_at=None)
     walk.forget()
-    missing = [
-        row
-        for row in walk.authorizations()
-        if not ledger.has_control(walk.owner, row.identifier, row.wildcard, now)
-    ]
-    covered = {(row.identifier, row.wildcard) for row in walk.authorizations()}
-    uncovered = [name.text for name in walk.names if (name.ascii, name.wildcard) not in covered]
+    missing, uncovered = proving.unproven(walk), proving.uncovered(walk)
     if not missing and not uncovered:
         return None
     for row in missing:
-        walk.ca.deactivate_authorization(row.url)
-    names = uncovered + [row.text for row in missing]
-    return closing.start_afresh(
-        walk, ours("control_missing", "No current proof for " + ", ".join(names), now)
-    )
+        walk.keep_hold()
+        sharing.close(walk, row.url)
+    names = ", ".join(uncovered + [row.text for row in missing])
+    return closing.start_afresh(walk, ours("control_missing", f"No current proof for {names}", walk.now))
 
 
 def poll(walk: Walk) -> Done | None:
@@ -90,19 +92,30 @@ def download(walk: Walk) -> Done | None:
     """Fetch the chain and store it, checked against our CSR and our names, in one transaction with everything it ends."""
     order = walk.order
     if not order.certificate_url:
-        sync_order(order, walk.ca.order(order.url or ""))
-        if not order.certificate_url:
-            return Done(walk.now + waits.poll(order.tries), tries=order.tries + 1)
+        facts = walk.ca.order(order.url or "")
+        sync_order(order, facts)
+        if order.status == AcmeOrder.Status.VALID and not order.certificate_url:
+            due = waits.at_or(facts.retry_at, walk.now, waits.poll(order.tries))
+            return Done(due, tries=order.tries + 1)
+        return None
     sent = walk.ca.certificate(order.certificate_url)
     try:
         chain = read_chain(sent.pem)
         check(chain, csr_der=walk.csr, names=walk.names, now=walk.now)
+        _must_be_new(chain)
     except UnacceptableChain as exc:
-        problem = ours(exc.slug, str(exc), walk.now)
-        walk.note(Action.CA_PROBLEM, problem=problem)
-        return Done(walk.now + waits.OPERATOR, waiting_for=AcmeOrder.WaitingFor.OPERATOR, problem=problem)
+        return failing.needs_operator(walk, ours(exc.slug, str(exc), walk.now))
     store(walk, chain)
     return None
+
+
+def _must_be_new(chain: Chain) -> None:
+    """No CA may sign two certificates with one serial number (RFC 5280 §4.1.2.2). Raises UnacceptableChain."""
+    same = Certificate.objects.filter(issuer=chain.issuer[:300], serial=chain.serial)
+    if same.exists() or Certificate.objects.filter(fingerprint=chain.fingerprint).exists():
+        raise UnacceptableChain(
+            "duplicate_serial", _("The CA sent a certificate whose serial number is another certificate's.")
+        )
 
 
 def store(walk: Walk, chain: Chain) -> Certificate:
@@ -126,9 +139,9 @@ def store(walk: Walk, chain: Chain) -> Certificate:
             not_after=chain.not_after,
             issued_at=now,
         )
-        Issuance.objects.filter(pk=issuance.pk).update(
-            state=Issuance.State.ISSUED, ended_at=now, problem=None
-        )
+        wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
+        if wanted.update(state=Issuance.State.ISSUED, ended_at=now, problem=None) != 1:
+            raise LeaseLost(f"issuance {issuance.pk} has ended")
         plan.activate()
         record(
             Action.CERTIFICATE_ISSUED,

@@ -8,20 +8,35 @@ from datetime import datetime, timedelta
 # While the CA works: its own Retry-After wins over these.
 POLLS = [timedelta(milliseconds=ms) for ms in (250, 500, 1000, 2000, 3000)]
 SLOWEST_POLL = timedelta(seconds=10)
-# After transport trouble; the long end is Let's Encrypt's own advice (1 min, 10 min, 100 min, 1 day).
-RETRIES = [timedelta(seconds=s) for s in (2, 10, 60, 600, 6000)]
-LAST_RETRY = timedelta(days=1)
+# A CA that works for hours (or people who do) is asked ever more seldom: (after so many polls, wait).
+PATIENT_POLLS = ((180, timedelta(minutes=10)), (30, timedelta(minutes=1)))
+# The least pause between two requests about one order, whatever Retry-After says.
+FLOOR = timedelta(milliseconds=250)
+# Time enough for most CAs to have looked: one poll instead of two.
+AFTER_ANSWER = timedelta(milliseconds=250)
+# After transport trouble. Never longer than an hour: somebody is waiting for the certificate.
+RETRIES = [timedelta(seconds=s) for s in (2, 10, 60, 600)]
+LAST_RETRY = timedelta(hours=1)
+# A CA that says "in a minute" again and again is asked at least so seldom in the end.
+TOLD_AGAIN = timedelta(minutes=10)
 # The lookout wakes the order when it sees the record; this only covers a wake that was lost.
 CUSTOMER = timedelta(minutes=10)
 PAUSED = timedelta(minutes=5)
 NAME_BUSY = timedelta(minutes=10)
+# The other order has ended and is only being tidied away.
+NAME_SOON_FREE = timedelta(seconds=5)
+# A customer who shows nothing for so long no longer keeps others from a name.
+NAME_HELD = timedelta(days=1)
 OPERATOR = timedelta(hours=1)
 # Debian's Pebble can deadlock when an order is polled while it is being finalized.
 AFTER_FINALIZE = timedelta(milliseconds=250)
 
 
 def poll(tries: int) -> timedelta:
-    return POLLS[tries] if tries < len(POLLS) else SLOWEST_POLL
+    """Return how long to wait before the next poll, after so many."""
+    if tries < len(POLLS):
+        return POLLS[tries]
+    return next((wait for after, wait in PATIENT_POLLS if tries >= after), SLOWEST_POLL)
 
 
 def retry(tries: int) -> timedelta:
@@ -32,4 +47,6 @@ def retry(tries: int) -> timedelta:
 
 def at_or(retry_at: datetime | None, now: datetime, otherwise: timedelta) -> datetime:
     """Return the CA's own time when it gave one that lies ahead, else `now + otherwise`."""
-    return max(retry_at, now) if retry_at is not None else now + otherwise
+    if retry_at is None or retry_at <= now:
+        return now + otherwise
+    return max(retry_at, now + FLOOR)

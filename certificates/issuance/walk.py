@@ -13,14 +13,19 @@ from audit.vocabulary import Action
 from certificates.connectors.base import Connector
 from certificates.models import AcmeOrder, Issuance
 from identifiers.names import Name
+from leases import LEASE
 from validation.models import Authorization
 
 
 class Done:
-    """The walk ends here: look again at `due_at`, or never (None), and write `values` with that."""
+    """The walk ends here: look again at `due_at`, or never (None), and write `values` with that.
 
-    def __init__(self, due_at: datetime | None, **values: Any) -> None:
+    `until_shown` says that the order waits for nothing but its names being seen in place.
+    """
+
+    def __init__(self, due_at: datetime | None, *, until_shown: bool = False, **values: Any) -> None:
         self.due_at = due_at
+        self.until_shown = until_shown
         self.values = values
 
 
@@ -65,6 +70,11 @@ class Walk:
         now = self.now
         self.order.renew_lease(now)
         self.lease_at = now
+
+    def keep_hold(self) -> None:
+        """Renew the lease when a third of it has passed. Raises LeaseLost."""
+        if self.clock() - self.lease_at > LEASE / 3:
+            self.hold()
 
     def authorizations(self) -> list[Authorization]:
         """Return this order's authorizations with their challenges, read once a walk."""

@@ -116,11 +116,16 @@ def _subject(activation: Activation) -> dict[str, str]:
 
 
 def withdraw(issuance: Issuance, *, by: User, now: datetime) -> None:
-    """Give up a wanted issuance, for instance to change its names. Raises NotPossible once it ended."""
+    """Give up a wanted issuance, for instance to change its names.
+
+    Raises NotPossible once it ended, and while the CA is signing: a certificate that nobody holds would be the result.
+    """
     with transaction.atomic():
         wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
         if wanted.update(state=Issuance.State.WITHDRAWN, ended_at=now) != 1:
             raise NotPossible(_("This request has already ended."))
+        if _being_signed(issuance):
+            raise NotPossible(_("The certificate is being made this moment. Please wait until it is here."))
         # The engine finds the withdrawn issuance and gives its authorizations back to the CA.
         AcmeOrder.objects.open().filter(issuance=issuance).update(due_at=now)
         record(Action.ISSUANCE_WITHDRAWN, issuance, now=now, by=by, plan_id=issuance.plan_id)
@@ -128,12 +133,18 @@ def withdraw(issuance: Issuance, *, by: User, now: datetime) -> None:
     ring()
 
 
+def _being_signed(issuance: Issuance) -> bool:
+    sent = issuance.acme_orders.filter(ended_at__isnull=True, finalizing_at__isnull=False)
+    return sent.exclude(status=AcmeOrder.Status.INVALID).filter(waiting_for=AcmeOrder.WaitingFor.CA).exists()
+
+
 def try_again(issuance: Issuance, *, by: User | str, now: datetime, reason: str = "") -> AcmeOrder:
     """Open a new order of the same issuance after the CA has given its verdict. Raises NotPossible."""
     last = issuance.acme_orders.order_by("-attempt").first()
     if issuance.state != Issuance.State.WANTED or last is None:
         raise NotPossible(_("This request has ended."))
-    if last.status != AcmeOrder.Status.INVALID:
+    # An order that the CA has closed has no verdict yet: the engine reads the reasons first.
+    if last.status != AcmeOrder.Status.INVALID or last.ended_at is None:
         raise NotPossible(_("An order at the certificate authority is still under way."))
     try:
         with transaction.atomic():
@@ -170,7 +181,11 @@ def look_again(issuance: Issuance, *, by: User, now: datetime, reason: str = "")
             acme_orders=order, status=Authorization.Status.PENDING, shown_at__isnull=True
         )
         woken = pending.exclude(due_at__isnull=True).update(due_at=now)
-        AcmeOrder.objects.filter(pk=order.pk).wake(now)
+        waiting = AcmeOrder.objects.filter(pk=order.pk)
+        if not by.is_staff:
+            # A CA that is in trouble is not asked more often because a customer presses a button.
+            waiting = waiting.exclude(waiting_for=AcmeOrder.WaitingFor.CA)
+        waiting.wake(now)
         record(
             Action.LOOKED_AGAIN,
             issuance,
@@ -220,8 +235,10 @@ def change_method(issuance: Issuance, name: str, method: str, *, by: User, now: 
             status=Authorization.Status.PENDING,
         )
         # A challenge that was answered cannot be taken back (RFC 8555 §7.5.1): the CA is looking already.
-        for authorization in pending.exclude(challenges__answered_at__isnull=False):
-            authorization.choose(method, now)
+        # The rows are held while that is looked up: the engine answers under the same lock.
+        for authorization in pending.select_for_update(of=("self",)):
+            if not authorization.challenges.filter(answered_at__isnull=False).exists():
+                authorization.choose(method, now)
         AcmeOrder.objects.open().filter(issuance=issuance).wake(now)
     issuance.refresh_from_db()
     ring()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+import time_machine
 from django.utils import timezone
 
 from certificates import issuance
 from certificates.models import AcmeOrder, CaAccount, Issuance
+from tests.certificates.issuance.desk import Desk
+from tests.certificates.issuance.little_ca import LittleCa
 from tests.contracts.ca import CaServer, running_pebble
 from tests.factories import CaAccountFactory
 from validation.models import Authorization
@@ -33,6 +37,21 @@ def account(db, pebble: CaServer) -> CaAccount:
     return CaAccountFactory(
         directory_url=pebble.directory_url, roots_pem=pebble.roots_pem, terms_agreed_at=timezone.now()
     )
+
+
+@pytest.fixture
+def little_ca(tmp_path: Path) -> Iterator[LittleCa]:
+    server = LittleCa(tmp_path)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def desk(db, little_ca: LittleCa) -> Iterator[Desk]:
+    """A small CA, an account at it, and a clock that jumps."""
+    account = CaAccountFactory(directory_url=little_ca.url("/directory"), roots_pem=little_ca.roots_pem)
+    with time_machine.travel(timezone.now(), tick=True) as clock:
+        yield Desk(little_ca, account, clock)
 
 
 def step(order: AcmeOrder) -> bool:

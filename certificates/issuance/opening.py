@@ -1,0 +1,110 @@
+"""The authorizations of a new order: their rows are opened, the lookout starts by itself (RFC 8555 §7.5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+
+from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
+from certificates.issuance import proving, sharing
+from certificates.issuance.closing import used_elsewhere
+from certificates.issuance.syncing import sync_authorization
+from certificates.issuance.walk import Done, Walk
+from validation import ledger
+from validation.models import Authorization, Challenge
+from validation.models.authorization import Method
+
+
+def open_authorizations(walk: Walk) -> Done | None:
+    """Read each authorization that has no row yet. Those that are valid by another customer's proof are refused together."""
+    known = {row.url for row in walk.authorizations()}
+    refused = []
+    for url in walk.order.authorization_urls:
+        if url in known:
+            continue
+        walk.keep_hold()
+        facts = walk.ca.authorization(url)
+        row = Authorization.objects.filter(url=url).first()
+        if row is not None and row.owner_id != walk.owner.pk:
+            return sharing.of_another(walk, row)
+        if facts.status is AuthorizationStatus.VALID and not is_theirs(walk, row, facts):
+            refused.append(url)
+        else:
+            open_authorization(walk, facts)
+    walk.forget()
+    return sharing.afresh_without(walk, refused) if refused else None
+
+
+def is_theirs(walk: Walk, row: Authorization | None, facts: AuthorizationFacts) -> bool:
+    """True if this customer has shown control of a name that the CA already knows as valid."""
+    if row is not None:
+        # Another order of the same customer may have had it shown a moment ago.
+        proving.enter(walk, [row])
+    return ledger.has_control(walk.owner, *name_of(facts), walk.now)
+
+
+def name_of(facts: AuthorizationFacts) -> tuple[str, bool]:
+    """Return A-label and wildcard flag; some CAs leave `*.` in the name (RFC 8555 §7.1.4 takes it away)."""
+    value = facts.identifier.value.lower().removesuffix(".")
+    return value.removeprefix("*."), facts.wildcard or value.startswith("*.")
+
+
+def open_authorization(walk: Walk, facts: AuthorizationFacts) -> None:
+    """Store one authorization. A row that an earlier order of this customer has closed is opened again."""
+    with transaction.atomic():
+        walk.hold()
+        row, created = Authorization.objects.get_or_create(
+            url=facts.url, defaults=_columns(walk, facts, walk.now)
+        )
+        if created:
+            Challenge.objects.bulk_create(_challenges(walk, row, facts))
+        else:
+            _reopen(walk, row, facts)
+        walk.order.authorizations.add(row)
+
+
+def _columns(walk: Walk, facts: AuthorizationFacts, now: datetime) -> dict[str, object]:
+    name, wildcard = name_of(facts)
+    unknown = facts.status is AuthorizationStatus.UNKNOWN
+    return {
+        "owner": walk.owner,
+        "plan_id": walk.issuance.plan_id,
+        "identifier": name,
+        "wildcard": wildcard,
+        "status": Authorization.Status.PENDING if unknown else facts.status.value,
+        "method": method_for(walk, name, wildcard),
+        "expires_at": facts.expires,
+        "created_at": now,
+        "due_at": now if unknown or facts.status is AuthorizationStatus.PENDING else None,
+    }
+
+
+def _reopen(walk: Walk, row: Authorization, facts: AuthorizationFacts) -> None:
+    sync_authorization(row, facts)
+    if row.status != Authorization.Status.PENDING or used_elsewhere(walk, row):
+        return
+    row.choose(method_for(walk, row.identifier, row.wildcard), walk.now)
+    Authorization.objects.filter(pk=row.pk).update(plan_id=walk.issuance.plan_id)
+
+
+def method_for(walk: Walk, ascii_name: str, wildcard: bool) -> str:
+    """Return the method that the customer chose for this name. Order and count of names are the CA's, never assumed."""
+    for name in walk.issuance.names:
+        if name["ascii"] == ascii_name and name["wildcard"] == wildcard:
+            return str(name["method"])
+    return str(Method.DNS)
+
+
+def _challenges(walk: Walk, row: Authorization, facts: AuthorizationFacts) -> list[Challenge]:
+    return [
+        Challenge(
+            authorization=row,
+            url=challenge.url,
+            type=challenge.type[:40],
+            token=challenge.token or "",
+            key_authorization=walk.ca.key_authorization(challenge.token) if challenge.token else "",
+            status=challenge.status.value if challenge.status.value in Challenge.Status.values else "pending",
+        )
+        for challenge in facts.challenges
+    ]

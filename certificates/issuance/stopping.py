@@ -1,0 +1,55 @@
+"""When issuance must stand still or stop although the CA would go on: the plan, the request, the key."""
+
+from __future__ import annotations
+
+from audit.record import record
+from audit.vocabulary import Action
+from certificates.issuance import waits
+from certificates.issuance.problems import ours
+from certificates.issuance.walk import Done, Walk
+from certificates.models import AcmeOrder, Issuance, PrivateKey
+from leases import LeaseLost
+from orders.models import Plan
+
+GOES_ON = {Plan.State.OPEN, Plan.State.ACTIVE}
+
+
+def must_stop(walk: Walk) -> bool:
+    """True if nothing more may be asked of the CA. Once the CSR was sent the certificate exists: it is fetched."""
+    return walk.order.finalizing_at is None and not _may_go_on(walk.issuance)
+
+
+def _may_go_on(issuance: Issuance) -> bool:
+    destroyed = issuance.key is not None and issuance.key.state == PrivateKey.State.DESTROYED
+    return issuance.plan.state in GOES_ON and not destroyed
+
+
+def stop(walk: Walk) -> Done | None:
+    """Wait while the money is disputed; give the request up when the plan has ended or its key is gone."""
+    issuance, now = walk.issuance, walk.now
+    if issuance.plan.state == Plan.State.SUSPENDED:
+        # Nothing here can tell when the money is settled: the plan is looked at again.
+        problem = ours("plan_suspended", "The plan is suspended: nothing is asked of the CA meanwhile.", now)
+        return Done(now + waits.PAUSED, waiting_for=AcmeOrder.WaitingFor.NOBODY, problem=problem)
+    wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
+    if wanted.update(state=Issuance.State.WITHDRAWN, ended_at=now) != 1:
+        raise LeaseLost(f"issuance {issuance.pk} has ended")
+    issuance.state = Issuance.State.WITHDRAWN
+    why = "plan ended" if issuance.plan.state not in GOES_ON else "key destroyed"
+    record(Action.ISSUANCE_WITHDRAWN, issuance, now=now, by="issuance", plan_id=issuance.plan_id, why=why)
+    return None
+
+
+def still_wanted(walk: Walk) -> bool:
+    """Read anew, and hold until the transaction ends, what others may have changed. Call it before what cannot be undone.
+
+    The walk sees the new states, so that its next step is the right one.
+    """
+    issuance = walk.issuance
+    held = Issuance.objects.select_for_update().filter(pk=issuance.pk)
+    issuance.state = held.values_list("state", flat=True).get()
+    plans = Plan.objects.select_for_update().filter(pk=issuance.plan_id)
+    issuance.plan.state = plans.values_list("state", flat=True).get()
+    if issuance.key is not None:
+        issuance.key.refresh_from_db(fields=["state"])
+    return issuance.state == Issuance.State.WANTED and _may_go_on(issuance)
