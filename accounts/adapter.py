@@ -6,11 +6,13 @@ import hashlib
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core import context
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.addresses import client_address
 from accounts.mail import post
+from accounts.reauthentication import authenticated_recently
 from leases import ring
 
 
@@ -31,6 +33,11 @@ class AccountAdapter(DefaultAccountAdapter):
             now=now,
         )
         ring()
+
+    def is_reauthentication_required(self, *, app: str = "") -> bool:
+        """Signing in counts as well as signing in again: nobody is asked for the password twice in a minute."""
+        request = context.request
+        return request is None or not authenticated_recently(request)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or "0.0.0.0"  # noqa: S104 - a label for rate limits, nothing is bound

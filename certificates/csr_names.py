@@ -53,7 +53,7 @@ def _kinds_besides_dns(entries: Iterable[x509.GeneralName]) -> list[Problem]:
     kinds = {
         x509.RFC822Name: (
             "san_email",
-            _("The CSR lists an e-mail address as a name. A server certificate can carry domain names only."),
+            _("The CSR lists an email address as a name. A server certificate can carry domain names only."),
         ),
         x509.UniformResourceIdentifier: (
             "san_uri",

@@ -142,7 +142,7 @@ def _attribute(field: str, value: str) -> x509.NameAttribute:
     if field == "country" and not re.fullmatch(r"[A-Z]{2}", value):
         raise UnacceptableSubject(field, _("Enter the two-letter code of the country, for example DE."))
     if field == "email" and not re.fullmatch(r"[!-~]+@[!-~]+", value):
-        raise UnacceptableSubject(field, _("This is not an e-mail address that fits into a CSR."))
+        raise UnacceptableSubject(field, _("This is not an email address that fits into a CSR."))
     return x509.NameAttribute(oid, value)
 
 

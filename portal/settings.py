@@ -18,7 +18,7 @@ PORTAL_ENV = env_choice("PORTAL_ENV", "sandbox", ("sandbox", "production"))
 SANDBOX = PORTAL_ENV == "sandbox"
 DEBUG = env_bool("DEBUG", False)
 PORTAL_NAME = env_str("PORTAL_NAME", "Chancery")
-PORTAL_URL = env_str("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")
+PORTAL_URL = env_str("PORTAL_URL", "http://localhost:8000").rstrip("/")
 PORTAL_ACCENT = env_str("PORTAL_ACCENT", "#0b6bcb")
 SUPPORT_EMAIL = env_str("SUPPORT_EMAIL", "support@portal.example")
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]" if SANDBOX else "")

@@ -42,7 +42,8 @@ class Installation:
 
     @property
     def portal_url(self) -> str:
-        return f"http://127.0.0.1:{self.portal_port}"
+        # By name: browsers refuse passkeys on an IP address.
+        return f"http://localhost:{self.portal_port}"
 
     def __enter__(self) -> Self:
         try:
@@ -71,6 +72,7 @@ class Installation:
         else:
             _must_be_free(self.portal_port, "SANDBOX_PORTAL_PORT")
         env = {**os.environ, **self.extra_env, "SANDBOX_PORTAL_PORT": str(self.portal_port)}
+        env["PORTAL_URL"] = self.portal_url
         env["STRIPE_WEBHOOK_URL"] = f"{self.portal_url}/webhooks/stripe/"
         self.processes.start("sandbox", command, env, ROOT)
         self.wait(ready.exists)

@@ -26,7 +26,7 @@ class AuthorizationAdmin(ReadOnlyAdmin):
     list_filter = ("status", "method", "wildcard", "created_at")
     list_select_related = ("owner",)
     search_fields = ("^identifier", "^owner__email", "=url")
-    search_help_text = _("Domain name or e-mail address from the beginning; URL in full.")
+    search_help_text = _("Domain name or email address from the beginning; URL in full.")
     uuid_search = ("pk", "plan_id", "owner_id")
     guarded = {"owner": ("accounts.view_user", "owner_email")}
     inlines = (ChallengeInline,)

@@ -32,7 +32,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A customer, or with `is_staff` one of the operators or support staff."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField(_("e-mail address"), max_length=254, unique=True)
+    email = models.EmailField(_("email address"), max_length=254, unique=True)
     name = models.CharField(_("name"), max_length=120, blank=True)
     is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May open the admin."))
     is_active = models.BooleanField(_("active"), default=True)

@@ -28,7 +28,7 @@ class IssuanceAdmin(ReadOnlyAdmin):
     list_filter = ("state", "kind", "created_at")
     list_select_related = ("plan__item__order", "plan__product")
     search_fields = ("=key_type",)
-    search_help_text = _("Order number, e-mail address or domain name, from the beginning.")
+    search_help_text = _("Order number, email address or domain name, from the beginning.")
     uuid_search = ("pk", "plan_id")
     deferred = ("csr",)
     guarded = {"requested_by": ("accounts.view_user", "requested_by_email")}
@@ -76,7 +76,7 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
     list_filter = ("status", "waiting_for", "account", "created_at")
     list_select_related = ("account", "issuance")
     search_fields = ("=url",)
-    search_help_text = _("URL in full; order number, e-mail address or domain name from the beginning.")
+    search_help_text = _("URL in full; order number, email address or domain name from the beginning.")
     uuid_search = ("issuance_id", "issuance__plan_id")
     deferred = ("issuance__csr",)
     guarded = {"account": ("certificates.view_caaccount", "account_name")}

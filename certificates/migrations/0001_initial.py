@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
                 ("csr_pem", models.TextField(blank=True, verbose_name="your CSR")),
                 ("csr_done_at", models.DateTimeField(null=True)),
                 ("admin_name", models.CharField(blank=True, max_length=120, verbose_name="full name")),
-                ("admin_email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail address")),
+                ("admin_email", models.EmailField(blank=True, max_length=254, verbose_name="email address")),
                 ("admin_phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
                 (
                     "admin_organization",
@@ -119,7 +119,7 @@ class Migration(migrations.Migration):
                 ),
                 ("tech_same", models.BooleanField(default=True, verbose_name="Same as administrator")),
                 ("tech_name", models.CharField(blank=True, max_length=120, verbose_name="full name")),
-                ("tech_email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail address")),
+                ("tech_email", models.EmailField(blank=True, max_length=254, verbose_name="email address")),
                 ("tech_phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),
                 (
                     "tech_organization",

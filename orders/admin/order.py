@@ -72,7 +72,7 @@ class OrderAdmin(ReadOnlyAdmin, AuditedAdmin):
     list_display = ("number", "state", "purchaser_email", "sum", "created_at", "paid_at")
     list_filter = ("state", "created_at")
     search_fields = ("^number", "^purchaser_email", "^owner__email")
-    search_help_text = _("Order number, e-mail address or domain name, from the beginning.")
+    search_help_text = _("Order number, email address or domain name, from the beginning.")
     uuid_search = ("pk", "owner_id")
     guarded = {"owner": ("accounts.view_user", "owner_email")}
     inlines = (ItemInline, PaymentInline)

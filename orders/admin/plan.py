@@ -33,7 +33,7 @@ class PlanAdmin(ChangeOnlyAdmin):
     list_filter = ("state", "starts_at", "ends_at")
     list_select_related = ("item__order", "product", "owner")
     search_fields = ("=state",)
-    search_help_text = _("Order number, e-mail address or domain name, from the beginning.")
+    search_help_text = _("Order number, email address or domain name, from the beginning.")
     uuid_search = ("pk", "owner_id")
     guarded = {"owner": ("accounts.view_user", "owner_email")}
     change_form_template = "admin/orders/plan/change_form.html"

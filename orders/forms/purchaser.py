@@ -45,7 +45,7 @@ class PurchaserForm(forms.Form):
 
     purchaser_name = _line("purchaser_name", "name", required=True)
     purchaser_email = forms.EmailField(
-        label=gettext_lazy("E-mail address"),
+        label=gettext_lazy("Email address"),
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
     )

@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                 ("purchaser_name", models.CharField(blank=True, max_length=120, verbose_name="full name")),
                 (
                     "purchaser_email",
-                    models.EmailField(blank=True, max_length=254, verbose_name="e-mail address"),
+                    models.EmailField(blank=True, max_length=254, verbose_name="email address"),
                 ),
                 ("purchaser_company", models.CharField(blank=True, max_length=120, verbose_name="company")),
                 ("purchaser_phone", models.CharField(blank=True, max_length=40, verbose_name="telephone")),

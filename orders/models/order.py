@@ -83,7 +83,7 @@ class Order(models.Model):
     paid_at = models.DateTimeField(_("paid"), null=True, editable=False)
 
     purchaser_name = models.CharField(_("full name"), max_length=120, blank=True)
-    purchaser_email = models.EmailField(_("e-mail address"), max_length=254, blank=True)
+    purchaser_email = models.EmailField(_("email address"), max_length=254, blank=True)
     purchaser_company = models.CharField(_("company"), max_length=120, blank=True)
     purchaser_phone = models.CharField(_("telephone"), max_length=40, blank=True)
     purchaser_street = models.CharField(_("street"), max_length=160, blank=True)

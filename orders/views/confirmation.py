@@ -59,7 +59,7 @@ def confirm(request: HttpRequest, order: Order, agreement: Agreement) -> HttpRes
             now=timezone.now(),
         )
     except NotVerified:
-        form.add_error(None, _("Please confirm your e-mail address first: we have sent you a link."))
+        form.add_error(None, _("Please confirm your email address first: we have sent you a link."))
     except PriceChanged:
         form.add_error(
             None, _("The price has changed since you began. Please look at the new total and confirm again.")

@@ -58,7 +58,7 @@ def to_payment_page(request: HttpRequest, order: Order) -> HttpResponse:
 def explain(request: HttpRequest, exc: Exception) -> None:
     """Tell the customer why the money did not move. Raises whatever is no answer of the checkout."""
     if isinstance(exc, NotVerified):
-        messages.error(request, _("Please confirm your e-mail address first: we have sent you a link."))
+        messages.error(request, _("Please confirm your email address first: we have sent you a link."))
     elif isinstance(exc, AlreadyPaid):
         messages.success(request, _("A payment for this order has arrived already."))
     elif isinstance(exc, PaymentProcessing):

@@ -67,7 +67,7 @@ class Person:
     def confirm(self) -> None:
         """Fill in purchaser information, accept, and go to the payment page."""
         self.page.get_by_label(re.compile("^Full name")).fill("Anna Archer")
-        self.page.get_by_label(re.compile("^E-mail address")).fill(self.email)
+        self.page.get_by_label(re.compile("^Email address")).fill(self.email)
         self.page.get_by_label(re.compile("^Country")).select_option(label="Germany")
         self.page.get_by_label(re.compile("^I have read the agreement")).check()
         self.press("Confirm")
@@ -111,7 +111,7 @@ class Person:
     def contacts(self) -> None:
         admin = self.page.get_by_role("group", name="Site Administrator Contact Information")
         admin.get_by_label(re.compile("^Full name")).fill("Anna Archer")
-        admin.get_by_label(re.compile("^E-mail address")).fill(self.email)
+        admin.get_by_label(re.compile("^Email address")).fill(self.email)
         self.page.get_by_label("Same as administrator").check()
         self.next("Step 3 of 4, Authentication method")
 

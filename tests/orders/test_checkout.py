@@ -109,9 +109,9 @@ def test_it_asks_for_exactly_what_the_order_says(payment, order, gateway):
     asked = gateway.asked[-1]
     assert (
         asked["success_url"]
-        == f"http://127.0.0.1:8000/orders/{order.pk}/paid/?session_id={{CHECKOUT_SESSION_ID}}"
+        == f"http://localhost:8000/orders/{order.pk}/paid/?session_id={{CHECKOUT_SESSION_ID}}"
     )
-    assert asked["cancel_url"] == f"http://127.0.0.1:8000/orders/{order.pk}/"
+    assert asked["cancel_url"] == f"http://localhost:8000/orders/{order.pk}/"
     assert asked["customer_email"] == "alice@example.org"
     assert "shop.example, www.shop.example" in asked["line_items[0][price_data][product_data][name]"]
     assert int(asked["expires_at"]) == int((NOW + timedelta(minutes=60)).timestamp())

@@ -47,7 +47,7 @@ def test_the_owner_is_told_where_to_go_on(payment, order, gateway):
     letter = Letter.objects.get()
     assert (letter.to, letter.subject) == ("alice@example.org", "Payment received: shop.example")
     assert "28.00 EUR" in letter.body
-    assert f"http://127.0.0.1:8000{fulfilment.set_up_path(Plan.objects.get())}" in letter.body
+    assert f"http://localhost:8000{fulfilment.set_up_path(Plan.objects.get())}" in letter.body
     assert letter.order_id == order.pk
 
 

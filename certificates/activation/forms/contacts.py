@@ -21,7 +21,7 @@ def _name() -> PlainText:
 
 
 def _email() -> Address:
-    return Address(label=gettext_lazy("E-mail address"), max_length=254)
+    return Address(label=gettext_lazy("Email address"), max_length=254)
 
 
 def _phone() -> Telephone:

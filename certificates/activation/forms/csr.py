@@ -40,7 +40,7 @@ SUBJECT_LABELS = {
     "locality": gettext_lazy("City"),
     "state": gettext_lazy("State or province"),
     "country": gettext_lazy("Country"),
-    "email": gettext_lazy("E-mail address"),
+    "email": gettext_lazy("Email address"),
 }
 
 
