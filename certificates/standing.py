@@ -182,6 +182,9 @@ def _of_issuance(issuance: Issuance) -> Standing:
     if order.status == AcmeOrder.Status.INVALID:
         text = _("The certificate authority did not find what it looked for. Correct it, then try again.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer")
+    if (order.problem or {}).get("type") == "chancery:name_busy":
+        text = _("Another order for one of these names is under way there. We try again by ourselves.")
+        return Standing(Headline.CHECKING, text, "ca", order.due_at)
     if order.status != AcmeOrder.Status.PENDING:
         return Standing(
             Headline.ISSUING, _("The certificate authority is making your certificate."), "ca", order.due_at
@@ -195,10 +198,19 @@ def _of_issuance(issuance: Issuance) -> Standing:
             "ca",
             order.due_at,
         )
+    if order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER and _not_offered(order):
+        text = _("One of your names cannot be shown this way. Choose another method for it.")
+        return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
     if order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER:
         text = _("Publish the record or file for each name. We keep looking and go on by ourselves.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
+    if order.problem is not None:
+        return Standing(Headline.CHECKING, _opening(order), "ca", order.due_at)
     return Standing(Headline.CHECKING, _("We are preparing your request."), "us", order.due_at)
+
+
+def _not_offered(order: AcmeOrder) -> bool:
+    return (order.problem or {}).get("type") == "chancery:method_not_offered"
 
 
 def _opening(order: AcmeOrder) -> str:

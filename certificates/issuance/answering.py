@@ -53,7 +53,6 @@ def wait_for_customer(walk: Walk, ends: datetime | None) -> Done:
         until_shown=True,
         waiting_for=AcmeOrder.WaitingFor.CUSTOMER,
         problem=trouble,
-        tries=0,
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
-from certificates.issuance import proving, sharing
+from certificates.issuance import proving, sharing, waits
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -17,7 +17,7 @@ from validation.models.authorization import Method
 
 
 def open_authorizations(walk: Walk) -> Done | None:
-    """Read each authorization that has no row yet. Those that are valid by another customer's proof are refused together."""
+    """Read each authorization that has no row yet. Those of another customer, or valid by another's proof, are refused together."""
     known = {row.url for row in walk.authorizations()}
     refused = []
     for url in walk.order.authorization_urls:
@@ -26,9 +26,10 @@ def open_authorizations(walk: Walk) -> Done | None:
         walk.keep_hold()
         facts = walk.ca.authorization(url)
         row = Authorization.objects.filter(url=url).first()
-        if row is not None and row.owner_id != walk.owner.pk:
-            return sharing.of_another(walk, row)
-        if facts.status is AuthorizationStatus.VALID and not is_theirs(walk, row, facts):
+        anothers = row is not None and row.owner_id != walk.owner.pk
+        if row is not None and anothers and sharing.is_busy(walk, row):
+            return sharing.wait(walk, waits.NAME_BUSY)
+        if anothers or (facts.status is AuthorizationStatus.VALID and not is_theirs(walk, row, facts)):
             refused.append(url)
         else:
             open_authorization(walk, facts)

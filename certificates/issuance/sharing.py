@@ -29,11 +29,9 @@ def wait(walk: Walk, pause: timedelta) -> Done:
     )
 
 
-def of_another(walk: Walk, row: Authorization) -> Done:
-    """The CA gives this order an authorization that is another customer's: never used, and closed once it is idle."""
-    if AcmeOrder.objects.open().needing(row).exists() and not _idle(walk, row):
-        return wait(walk, waits.NAME_BUSY)
-    return afresh_without(walk, [row.url])
+def is_busy(walk: Walk, row: Authorization) -> bool:
+    """True while an order of the other customer, whose authorization this is, needs it and has not been idle for long."""
+    return AcmeOrder.objects.open().needing(row).exists() and not _idle(walk, row)
 
 
 def _idle(walk: Walk, row: Authorization) -> bool:

@@ -123,6 +123,9 @@ def store(walk: Walk, chain: Chain) -> Certificate:
     order, issuance, plan, now = walk.order, walk.issuance, walk.issuance.plan, walk.now
     with transaction.atomic():
         order.write(waiting_for=AcmeOrder.WaitingFor.NOBODY, ended_at=now, problem=None, tries=0)
+        wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
+        if wanted.update(state=Issuance.State.ISSUED, ended_at=now, problem=None) != 1:
+            raise LeaseLost(f"issuance {issuance.pk} has ended")
         plan.certificates.filter(state=Certificate.State.VALID).update(state=Certificate.State.SUPERSEDED)
         certificate = Certificate.objects.create(
             issuance=issuance,
@@ -139,9 +142,6 @@ def store(walk: Walk, chain: Chain) -> Certificate:
             not_after=chain.not_after,
             issued_at=now,
         )
-        wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
-        if wanted.update(state=Issuance.State.ISSUED, ended_at=now, problem=None) != 1:
-            raise LeaseLost(f"issuance {issuance.pk} has ended")
         plan.activate()
         record(
             Action.CERTIFICATE_ISSUED,

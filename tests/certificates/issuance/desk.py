@@ -42,8 +42,8 @@ class Desk:
 
     def next_due(self) -> datetime | None:
         rows = AcmeOrder.objects.filter(due_at__isnull=False)
-        pairs = rows.values_list("due_at", "lease_until")
-        return min((max(due, lease or due) for due, lease in pairs), default=None)
+        moments = [max(filter(None, pair)) for pair in rows.values_list("due_at", "lease_until")]
+        return min(moments, default=None)
 
     def step(self) -> bool:
         """Work one due order as the sweeper does; False when none is due now."""
@@ -71,6 +71,16 @@ class Desk:
         self.run(timedelta(minutes=1))
         assert self.next_due() is None
         self.check()
+
+    def settle(self, wanted: Issuance, span: timedelta = timedelta(hours=1)) -> AcmeOrder:
+        """Let time pass and see that nothing runs hot and nothing is forgotten; return the newest order."""
+        before = self.ca.counted
+        self.run(span)
+        hours = max(1, span / timedelta(hours=1))
+        assert self.ca.counted - before < MOST_PER_HOUR * hours, self.ca.asked_for
+        self.check()
+        wanted.refresh_from_db()
+        return newest(wanted)
 
     def show_all(self) -> None:
         waiting = AcmeOrder.objects.filter(waiting_for="customer", status="pending", answered_at=None)
