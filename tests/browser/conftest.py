@@ -101,11 +101,9 @@ class Visits:
         self.town, self.chrome, self.gallery, self.test = town, chrome, gallery, test
         self.windows: list[tuple[BrowserContext, Watch]] = []
 
-    def open(
-        self, *, email: str = "", session: str = "", host: str = "127.0.0.1", scripts: bool = True
-    ) -> Person:
+    def open(self, *, email: str = "", session: str = "", scripts: bool = True) -> Person:
         """Return a person with a window of their own; with `session` they signed in long ago."""
-        base = f"http://{host}:{self.town.portal_port}"
+        base = self.town.portal_url
         context = self.chrome.new_context(
             base_url=base,
             viewport={"width": 1280, "height": 860},
