@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
@@ -16,6 +16,7 @@ from certificates.models import AcmeOrder, Activation, CaAccount, Issuance
 from identifiers.names import Name
 from leases import ring
 from orders.models import Plan
+from validation import probing
 from validation.models import Authorization
 
 
@@ -180,7 +181,10 @@ def look_again(issuance: Issuance, *, by: User, now: datetime, reason: str = "")
         pending = Authorization.objects.filter(
             acme_orders=order, status=Authorization.Status.PENDING, shown_at__isnull=True
         )
-        woken = pending.exclude(due_at__isnull=True).update(due_at=now)
+        # Staff see the row itself; a customer's impatience is not passed on to their name servers.
+        gap = timedelta(0) if by.is_staff else probing.GAP
+        rows = pending.exclude(due_at__isnull=True).values_list("pk", flat=True)
+        woken = sum(Authorization.objects.ask(pk, now, gap) for pk in list(rows))
         waiting = AcmeOrder.objects.filter(pk=order.pk)
         if not by.is_staff:
             # A CA that is in trouble is not asked more often because a customer presses a button.

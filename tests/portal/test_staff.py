@@ -325,7 +325,9 @@ def test_a_new_order_is_opened_only_after_the_verdict_of_the_ca(sue, story):
     assert "has not given its verdict" in response.content.decode()
     assert AcmeOrder.objects.filter(issuance=story.issuance).count() == 1
 
-    AcmeOrder.objects.filter(pk=story.again.acme_order.pk).update(status="invalid", due_at=None)
+    AcmeOrder.objects.filter(pk=story.again.acme_order.pk).update(
+        status="invalid", due_at=None, ended_at=timezone.now()
+    )
     assert "New order of the same issuance" in page(sue, plan_url(story))
     assert "Look again now" not in page(sue, plan_url(story))
     sue.post(url, words)
