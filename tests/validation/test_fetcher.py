@@ -290,11 +290,21 @@ SPELLINGS = [
 SPELLINGS = [spelling for word in SPELLINGS for spelling in word.strip("\n").split("\n") if spelling]
 
 
+def doors() -> tuple[FakeWeb, FakeWeb]:
+    """Two servers on one port of two addresses; a port that a connection of some other test holds is passed over."""
+    for _try in range(20):
+        front = FakeWeb("127.0.0.2")
+        try:
+            return front, FakeWeb("127.0.0.1", port=front.port)
+        except OSError:
+            front.close()
+    raise AssertionError("no port is free on both addresses")
+
+
 @pytest.fixture
 def guarded(dns, web):
     """A fetcher that may reach 127.0.0.2 only, with a canary behind every other door."""
-    front = FakeWeb("127.0.0.2")
-    canary = FakeWeb("127.0.0.1", port=front.port)
+    front, canary = doors()
     dns.add("shop.example", "A", "127.0.0.2")
     fetcher = Fetcher(
         resolver=lambda deadline: Resolver(nameservers=[Server("127.0.0.1", dns.port)], deadline=deadline),
