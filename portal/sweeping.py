@@ -28,9 +28,14 @@ Work = Callable[[Any, datetime], Any]
 
 def look(authorization: Authorization, now: datetime) -> None:
     """Look at the customer's side; what is in place wakes the orders that wait for it."""
-    finding = probing.look(authorization, now)
-    if finding.in_place:
+
+    def wake() -> None:
         AcmeOrder.objects.needing(authorization).wake(timezone.now())
+
+    # With the finding, so that a worker killed here has not told one without the other; and again after it, for an
+    # order that was just letting go and could not see the finding yet.
+    if probing.look(authorization, now, wake).in_place:
+        wake()
 
 
 QUEUES: dict[str, tuple[Any, Work]] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -45,16 +46,21 @@ def delay(age: timedelta) -> timedelta:
     return next((pause for until, pause in BACKOFF if age < until), SELDOM)
 
 
-def look(authorization: Authorization, now: datetime) -> Finding:
+def look(
+    authorization: Authorization, now: datetime, when_shown: Callable[[], object] = lambda: None
+) -> Finding:
     """Look once at a claimed row and write what was found. Raises LeaseLost when another worker took over.
 
-    The look itself happens outside any transaction. In place: `shown_at` is set and no further look is planned.
+    The look itself happens outside any transaction. In place: `shown_at` is set, no further look is planned, and
+    `when_shown` is called in the same transaction, so that whoever waits for it is told by a dying worker too.
     """
     started = time.monotonic()
     finding = _find(authorization, now)
     took = timedelta(seconds=time.monotonic() - started)
     with transaction.atomic():
         _write(authorization, finding, now, took)
+        if finding.in_place:
+            when_shown()
     return finding
 
 
