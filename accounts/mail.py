@@ -17,6 +17,7 @@ from django.template.loader import render_to_string
 from accounts.models import Letter
 from audit.record import record
 from audit.vocabulary import Action
+from outbound import call
 
 BACK_OFF = [timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=100)]
 GIVE_UP_AFTER = 8
@@ -91,7 +92,8 @@ def message_id(letter: Letter) -> str:
 def transmit(letter: Letter, message: EmailMessage) -> None:
     """Hand one message to the mail server. The only place where mail leaves the house."""
     message.connection = get_connection(timeout=settings.EMAIL_TIMEOUT)
-    message.send()
+    with call("mail", "send", settings.EMAIL_HOST):
+        message.send()
 
 
 def deliver(letter: Letter, now: datetime) -> None:

@@ -23,6 +23,7 @@ from django.conf import settings
 from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 
+from outbound import call
 from validation.addresses import IPNetwork, may_connect, networks
 from validation.answers import Addresses
 from validation.deadline import Deadline
@@ -188,7 +189,7 @@ class Fetcher:
 
     def _request(self, target: SplitResult, address: str, deadline: Deadline) -> _Page:
         port = self.ports[target.port or (443 if target.scheme == "https" else 80)]
-        with self._connect(address, port, deadline) as plain:
+        with call("web", "GET", address), self._connect(address, port, deadline) as plain:
             sock = _wrap(plain, target.hostname or "", deadline) if target.scheme == "https" else plain
             try:
                 sock.settimeout(max(0.01, deadline.remaining))
@@ -209,7 +210,7 @@ class Fetcher:
 
     def _shown(self, name: str, address: str, port: int, deadline: Deadline) -> ServedChain:
         try:
-            with self._connect(address, port, deadline) as sock:
+            with call("web", "TLS", address), self._connect(address, port, deadline) as sock:
                 version, chain = _peek(sock, name, deadline)
         except Unreachable as failure:
             return ServedChain(address, port, problem=failure.slug, detail=failure.detail)

@@ -25,6 +25,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from identifiers import suffixes
+from outbound import call
 from validation.addresses import IPNetwork, may_connect, networks
 from validation.answers import ANSWERED, Addresses, Answer, Delegation, Server, ServerAnswer
 from validation.deadline import Deadline
@@ -276,14 +277,16 @@ def _converse(
     if budget.passed:
         raise dns.exception.Timeout
     try:
-        return dns.query.udp(
-            query, server.address, port=server.port, timeout=budget.at_most(SECONDS_OVER_UDP),
-            ignore_unexpected=True, ignore_errors=True, raise_on_truncation=True,
-        )  # fmt: skip
+        with call("dns", rdtype, server.address):
+            return dns.query.udp(
+                query, server.address, port=server.port, timeout=budget.at_most(SECONDS_OVER_UDP),
+                ignore_unexpected=True, ignore_errors=True, raise_on_truncation=True,
+            )  # fmt: skip
     except (dns.message.Truncated, dns.exception.Timeout):
         if budget.passed:
             raise dns.exception.Timeout from None
-    return dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
+    with call("dns", rdtype, server.address):
+        return dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
 
 
 def _read(

@@ -95,6 +95,7 @@ class AcmeConnector:
 
     def _new_account(self, wanted: messages.NewRegistration) -> AccountFacts:
         answer = self._client.post(
+            "newAccount",
             self._key,
             self._resource("newAccount"),
             wanted.to_json(),
@@ -117,7 +118,7 @@ class AcmeConnector:
             wanted["profile"] = profile
         if replaces:
             wanted["replaces"] = replaces
-        answer = self._post(self._resource("newOrder"), wanted)
+        answer = self._post("newOrder", self._resource("newOrder"), wanted)
         location = answer.headers.get("Location")
         if not location:
             raise TryAgain(
@@ -136,31 +137,31 @@ class AcmeConnector:
             return OrderFacts(url=url, status=OrderStatus.UNKNOWN)
 
     def order(self, url: str) -> OrderFacts:
-        answer = self._post(url, None)
+        answer = self._post("order", url, None)
         return read_order(document_of(answer), url=url, retry_at=self._retry_at(answer))
 
     def authorization(self, url: str) -> AuthorizationFacts:
-        return self._authorization(self._post(url, None))
+        return self._authorization(self._post("authorization", url, None))
 
     def answer(self, challenge_url: str) -> ChallengeFacts:
-        answer = self._post(challenge_url, {})
+        answer = self._post("challenge", challenge_url, {})
         return read_challenge(
             document_of(answer), base=challenge_url, url=challenge_url, retry_at=self._retry_at(answer)
         )
 
     def deactivate_authorization(self, url: str) -> AuthorizationFacts:
-        return self._authorization(self._post(url, {"status": "deactivated"}))
+        return self._authorization(self._post("deactivate", url, {"status": "deactivated"}))
 
     def _authorization(self, answer: Answer) -> AuthorizationFacts:
         return read_authorization(document_of(answer), url=answer.url, retry_at=self._retry_at(answer))
 
     def finalize(self, finalize_url: str, csr_der: bytes) -> OrderFacts:
-        answer = self._post(finalize_url, {"csr": josepy.encode_b64jose(csr_der)})
+        answer = self._post("finalize", finalize_url, {"csr": josepy.encode_b64jose(csr_der)})
         url = https_url(answer.headers.get("Location"), base=answer.url) or ""
         return read_order(document_of(answer), url=url, retry_at=self._retry_at(answer))
 
     def certificate(self, url: str) -> ChainFacts:
-        answer = self._post(url, None, accept=_CHAIN_TYPE)
+        answer = self._post("certificate", url, None, accept=_CHAIN_TYPE)
         pem = read_chain(answer.body.decode("ascii", errors="replace"))
         if pem is None:
             raise TryAgain(
@@ -172,14 +173,14 @@ class AcmeConnector:
 
     def revoke(self, certificate_der: bytes, reason: int) -> None:
         wanted = {"certificate": josepy.encode_b64jose(certificate_der), "reason": reason}
-        self._post(self._resource("revokeCert"), wanted)
+        self._post("revokeCert", self._resource("revokeCert"), wanted)
 
     def orders(self, account: AccountFacts, *, max_pages: int = 20) -> Iterator[str]:
         """RFC 8555 §7.1.2.1; order URLs that are not https are left out."""
         page, seen = account.orders_url, set[str]()
         while page is not None and page not in seen and len(seen) < max_pages:
             seen.add(page)
-            answer = self._post(page, None)
+            answer = self._post("orders", page, None)
             listed = document_of(answer).get("orders")
             for item in listed if isinstance(listed, list) else []:
                 url = https_url(item, base=page)
@@ -188,14 +189,14 @@ class AcmeConnector:
             page = next(iter(links(answer.headers.get("Link"), "next", base=page)), None)
 
     def _post(
-        self, url: str, payload: Mapping[str, Any] | None, *, accept: str = "application/json"
+        self, verb: str, url: str, payload: Mapping[str, Any] | None, *, accept: str = "application/json"
     ) -> Answer:
         if self._account_url is None:
             raise OperatorMustAct(
                 Problem(ACME_PREFIX + "accountDoesNotExist", "This CA account has not been registered yet.")
             )
         return self._client.post(
-            self._key, url, payload, account_url=self._account_url, now=self._clock, accept=accept
+            verb, self._key, url, payload, account_url=self._account_url, now=self._clock, accept=accept
         )
 
     def _resource(self, name: str) -> str:

@@ -22,6 +22,7 @@ from orders.gateways.base import (
     Session,
     SessionRequest,
 )
+from outbound import call
 
 T = TypeVar("T")
 
@@ -43,13 +44,14 @@ _DISPUTE_STANDING = {
 _PAGES_SEARCHED = 5
 
 
-def exchange(call: Callable[[], T]) -> T:
+def exchange(verb: str, ask: Callable[[], T]) -> T:
     """Make one call to Stripe: the only door through which this file speaks to the network.
 
     Raises GatewayUnavailable when the outcome is unknown and GatewayRefused when it is a certain no.
     """
     try:
-        return call()
+        with call("gateway", verb, "stripe"):
+            return ask()
     except (
         stripe.APIConnectionError,
         stripe.RateLimitError,
@@ -120,23 +122,26 @@ class StripeGateway:
     def create_session(self, wanted: SessionRequest, key: str) -> Session:
         params = _session_params(wanted)
         return exchange(
+            "sessions.create",
             lambda: _session(
                 self.client.v1.checkout.sessions.create(params, {"idempotency_key": key})  # type: ignore[arg-type]
-            )
+            ),
         )
 
     def session(self, session_id: str) -> Session:
         return exchange(
+            "sessions.retrieve",
             lambda: _session(
                 self.client.v1.checkout.sessions.retrieve(session_id, {"expand": ["payment_intent"]})
-            )
+            ),
         )
 
     def expire_session(self, session_id: str) -> Session:
         return exchange(
+            "sessions.expire",
             lambda: _session(
                 self.client.v1.checkout.sessions.expire(session_id, {"expand": ["payment_intent"]})
-            )
+            ),
         )
 
     def find_session(self, reference: str, attempt: int, since: datetime) -> Session | None:
@@ -145,7 +150,9 @@ class StripeGateway:
             params: dict[str, Any] = {"limit": 100, "created": {"gte": int(since.timestamp())}}
             if after:
                 params["starting_after"] = after
-            page = exchange(lambda asked=params: self.client.v1.checkout.sessions.list(asked).to_dict())  # type: ignore[misc]
+            page = exchange(
+                "sessions.list", lambda asked=params: self.client.v1.checkout.sessions.list(asked).to_dict()
+            )  # type: ignore[misc]
             for found in page["data"]:
                 metadata = found.get("metadata") or {}
                 if found.get("client_reference_id") == reference and metadata.get("attempt") == str(attempt):
@@ -159,6 +166,7 @@ class StripeGateway:
         self, intent_id: str, amount: int, currency: str, *, key: str, reference: str
     ) -> GatewayRefund:
         return exchange(
+            "refunds.create",
             lambda: _refund(
                 self.client.v1.refunds.create(
                     {
@@ -168,17 +176,18 @@ class StripeGateway:
                     },
                     {"idempotency_key": key},
                 ).to_dict()
-            )
+            ),
         )
 
     def refunds(self, intent_id: str) -> list[GatewayRefund]:
         return exchange(
+            "refunds.list",
             lambda: [
                 _refund(found)
                 for found in self.client.v1.refunds.list(
                     {"payment_intent": intent_id, "limit": 100}
                 ).to_dict()["data"]
-            ]
+            ],
         )
 
     def dispute(self, dispute_id: str) -> Dispute:
@@ -190,7 +199,7 @@ class StripeGateway:
                 intent_id=_id_of(found.get("payment_intent")),
             )
 
-        return exchange(read)
+        return exchange("disputes.retrieve", read)
 
     def verify_event(self, body: bytes, signature: str, now: datetime) -> Event:
         _check_signature(body, signature, self.webhook_secrets, now)

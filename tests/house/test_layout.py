@@ -17,6 +17,7 @@ ROOMS = [
     "validation",
     "identifiers",
     "leases",
+    "outbound",
     "sandbox",
     "runner",
 ]

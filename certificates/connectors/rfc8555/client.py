@@ -68,7 +68,9 @@ class Client:
         return read_directory(*self._fetch(now))
 
     def _fetch(self, now: Clock) -> tuple[messages.Directory, Mapping[str, Any]]:
-        answer = self._transport.exchange("GET", self._directory_url, headers={"Accept": "application/json"})
+        answer = self._transport.exchange(
+            "directory", "GET", self._directory_url, headers={"Accept": "application/json"}
+        )
         if not answer.ok:
             error = refusal(answer, now=now())
             raise OperatorMustAct(error.problem) if isinstance(error, NotFound) else error
@@ -104,6 +106,7 @@ class Client:
 
     def post(
         self,
+        verb: str,
         key: AccountKey,
         url: str,
         payload: Mapping[str, Any] | None,
@@ -120,7 +123,7 @@ class Client:
         headers = {"Content-Type": "application/jose+json", "Accept": accept}
         for left in reversed(range(NONCE_TRIES)):
             signed = key.sign(body, url=url, nonce=self._nonce(now), account_url=account_url)
-            answer = self._transport.exchange("POST", url, body=signed, headers=headers)
+            answer = self._transport.exchange(verb, "POST", url, body=signed, headers=headers)
             error = None if answer.ok else refusal(answer, now=now())
             nonce_refused = error is not None and error.typ == ACME_PREFIX + "badNonce"
             if nonce_refused:
@@ -138,7 +141,7 @@ class Client:
         nonce = self._nonces.take()
         if nonce is not None:
             return nonce
-        answer = self._transport.exchange("HEAD", self.resource("newNonce", now))
+        answer = self._transport.exchange("newNonce", "HEAD", self.resource("newNonce", now))
         if not answer.ok:
             raise refusal(answer, now=now())
         nonce = _nonce_in(answer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import ssl
 import time
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from certificates.connectors.problems import LOCAL_PREFIX, OperatorMustAct, Problem, TryAgain, clean
 from certificates.connectors.rfc8555.headers import https_url
+from outbound import call
 
 USER_AGENT = "Chancery/0.1"
 CONNECT_SECONDS = 5.0
@@ -28,8 +28,6 @@ BODY_SECONDS = 30.0
 BODY_LIMIT = 1024 * 1024
 _CHUNK = 64 * 1024
 _POOL_SIZE = 16
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -99,9 +97,15 @@ class Transport:
         self._session.mount("https://", _TrustingAdapter(context))
 
     def exchange(
-        self, method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self,
+        verb: str,
+        method: str,
+        url: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send one request and read the whole answer, whatever its status.
+        """Send one request and read the whole answer, whatever its status. `verb` says what for, in RFC 8555's words.
 
         Raises `OperatorMustAct` for an URL that is not https, `TryAgain` when there is no complete answer
         of at most 1 MiB; its `may_have_acted` is false only if the request certainly never left.
@@ -113,17 +117,14 @@ class Transport:
                     f"A CA is only spoken to over https, not at {clean(url, 200)}",
                 )
             )
-        started = time.monotonic()
-        status = 0
-        try:
-            answer = self._send(method, url, body, headers or {})
-            status = answer.status
+        with call("ca", verb, urlsplit(url).hostname or "") as this:
+            try:
+                answer = self._send(method, url, body, headers or {})
+            except (requests.RequestException, HTTPError, OSError) as error:
+                this.outcome = "no answer"
+                raise _no_answer(error) from error
+            this.outcome = str(answer.status)
             return answer
-        except (requests.RequestException, HTTPError, OSError) as error:
-            raise _no_answer(error) from error
-        finally:
-            took = (time.monotonic() - started) * 1000
-            logger.info("CA %s %s: %s in %.0f ms", method, urlsplit(url).path, status or "no answer", took)
 
     def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         with self._session.request(
