@@ -26,6 +26,9 @@ SUPPORT: frozenset[str] = frozenset(
         "acmeorder",
         "certificate",
         "inspection",
+        "renewalinfo",
+        "revocation",
+        "campaign",
     )
     | _may("validation", "view", "authorization", "challenge", "control", "probe")
     | _may("accounts", "view", "letter")
@@ -43,7 +46,9 @@ OPERATORS: frozenset[str] = frozenset(
     | _may("orders", "change", "plan")
     | _may("orders", "view", "gatewayevent")
     | _may("certificates", "view add change", "caaccount")
-    | _may("certificates", "view add change delete", "productissuer")
+    | _may("certificates", "view add change delete", "productissuer", "calimit")
+    | _may("certificates", "add", "revocation")
+    | _may("certificates", "add change", "campaign")
     | _may("accounts", "view", "user")
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 # Before Django reads its settings: a var directory of this run, never the developer's own.
@@ -18,7 +19,10 @@ django.setup()
 
 import pytest
 from django.core.management.commands import flush as flush_command
-from django.db import connections
+from django.db import connection, connections
+
+from outbound import Call, unwatch, watch
+from outbound.calls import Moment
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -34,10 +38,10 @@ def _memory_can_be_flushed_between_tests() -> None:
     original = flush_command.Command.handle
 
     def handle(self, **options):
-        connection = connections[options["database"]]
-        if connection.vendor != "sqlite":
+        database = connections[options["database"]]
+        if database.vendor != "sqlite":
             return original(self, **options)
-        with connection.cursor() as cursor:
+        with database.cursor() as cursor:
             cursor.execute(
                 "SELECT name, sql FROM sqlite_master WHERE type='trigger' AND tbl_name='audit_entry'"
             )
@@ -47,7 +51,7 @@ def _memory_can_be_flushed_between_tests() -> None:
         try:
             return original(self, **options)
         finally:
-            with connection.cursor() as cursor:
+            with database.cursor() as cursor:
                 for _name, sql in triggers:
                     cursor.execute(sql)
 
@@ -82,3 +86,19 @@ def operator(db):
     from tests.factories import staff
 
     return staff("oscar@portal.example", "operators")
+
+
+@pytest.fixture(autouse=True)
+def _nothing_leaves_the_house_in_a_transaction() -> Iterator[None]:
+    """Design §4: no network inside a transaction, whichever test makes the call."""
+    seen: list[str] = []
+
+    def watcher(moment: Moment, this: Call) -> None:
+        blocks = connection.atomic_blocks
+        if moment == "before" and any(not getattr(block, "_from_testcase", False) for block in blocks):
+            seen.append(this.name)
+
+    watch(watcher)
+    yield
+    unwatch(watcher)
+    assert seen == []

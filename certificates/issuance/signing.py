@@ -141,6 +141,7 @@ def store(walk: Walk, chain: Chain) -> Certificate:
             not_before=chain.not_before,
             not_after=chain.not_after,
             issued_at=now,
+            account=order.account,
         )
         plan.activate()
         record(

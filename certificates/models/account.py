@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -19,6 +20,14 @@ class CaAccountQuerySet(models.QuerySet["CaAccount"]):
     def for_product(self, product: Product) -> Self:
         """Return the enabled accounts that can fulfil the product, first choice first."""
         return self.filter(enabled=True, issuers__product=product).order_by("issuers__position", "name")
+
+    def house(self) -> Self:
+        """Return the accounts that an operator has set up; those opened for one customer each hang on one of them."""
+        return self.filter(parent__isnull=True)
+
+    def same_ca(self, account: CaAccount) -> Self:
+        """Return all accounts at this one's CA: what is down for one is down for all."""
+        return self.filter(directory_url=account.directory_url)
 
 
 class CaAccount(models.Model):
@@ -42,11 +51,34 @@ class CaAccount(models.Model):
     eab_kid = models.CharField(_("EAB key id"), max_length=200, blank=True)
     sealed_eab_hmac = models.BinaryField(null=True, editable=False)
     sealed_key = models.BinaryField(null=True, editable=False)
+    # Committed before keyChange, so that whatever dies there the account is never without its key (RFC 8555 §7.3.5).
+    sealed_next_key = models.BinaryField(null=True, editable=False)
     account_url = models.URLField(_("account URL"), max_length=500, blank=True, editable=False)
     terms_agreed_at = models.DateTimeField(_("terms agreed"), null=True, blank=True)
     caa_identities = models.JSONField(_("CAA issuer names"), default=list, blank=True)
     terms_url = models.URLField(_("terms of service"), max_length=500, blank=True)
-    profile = models.CharField(_("profile"), max_length=60, blank=True)
+    profile = models.CharField(
+        _("profile"),
+        max_length=60,
+        blank=True,
+        help_text=_("For products that name none of their own. Empty: the CA's default."),
+    )
+    profiles = models.JSONField(
+        _("profiles"),
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("Name and description, from the CA."),
+    )
+    has_renewal_info = models.BooleanField(
+        _("tells when to renew"), default=False, editable=False, help_text=_("RFC 9773")
+    )
+    preferred_root = models.CharField(
+        _("preferred chain"),
+        max_length=200,
+        blank=True,
+        help_text=_("Common name of the root or of the last issuer. Empty: the CA's default chain."),
+    )
     email_mode = models.CharField(
         _("Email method"), max_length=12, choices=EmailMode.choices, default=EmailMode.OFF
     )
@@ -57,7 +89,26 @@ class CaAccount(models.Model):
             "Authorizations are given back after each issue, so that no customer inherits another's."
         ),
     )
+    per_customer = models.BooleanField(
+        _("one account per customer"),
+        default=False,
+        help_text=_("Each customer gets an account at the CA; this one is only their pattern."),
+    )
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="children"
+    )
+    customer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
     enabled = models.BooleanField(_("enabled"), default=True)
+    failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
+    resting_until = models.DateTimeField(_("left in peace until"), null=True, editable=False)
+    trouble = models.CharField(_("trouble"), max_length=300, blank=True, editable=False)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
     paused_why = models.TextField(_("why paused"), blank=True, editable=False)
     products = models.ManyToManyField(Product, through="ProductIssuer", related_name="ca_accounts")
@@ -68,6 +119,9 @@ class CaAccount(models.Model):
         verbose_name = _("CA account")
         verbose_name_plural = _("CA accounts")
         ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(fields=["parent", "customer"], name="one_ca_account_per_customer")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -98,6 +152,9 @@ class ProductIssuer(models.Model):
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="issuers")
     account = models.ForeignKey(CaAccount, on_delete=models.CASCADE, related_name="issuers")
     position = models.PositiveSmallIntegerField(_("position"), default=0)
+    profile = models.CharField(
+        _("profile"), max_length=60, blank=True, help_text=_("Empty: the account's own.")
+    )
 
     class Meta:
         verbose_name = _("issuer of a product")

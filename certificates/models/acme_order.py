@@ -64,6 +64,17 @@ class AcmeOrder(Leased):
     finalizing_at = models.DateTimeField(_("finalize sent"), null=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
     tries = models.PositiveIntegerField(_("failed tries"), default=0)
+    requests = models.PositiveIntegerField(
+        _("requests to the CA"), default=0, editable=False, help_text=_("5 + 2n is the least for n names.")
+    )
+    profile = models.CharField(_("profile"), max_length=60, blank=True, editable=False)
+    replaces = models.CharField(
+        _("replaces"),
+        max_length=200,
+        blank=True,
+        editable=False,
+        help_text=_("RFC 9773 §5: what was told to the CA."),
+    )
     problem = models.JSONField(_("last problem"), null=True)
 
     objects = AcmeOrderQuerySet.as_manager()

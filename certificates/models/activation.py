@@ -43,6 +43,9 @@ class Activation(models.Model):
 
     methods_done_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    automatic = models.BooleanField(
+        _("reissue by itself"), default=True, help_text=_("Order the next certificate of the plan in time.")
+    )
     drafts = models.JSONField(default=dict, editable=False)
 
     class Meta:

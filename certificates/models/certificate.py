@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from certificates.models.account import CaAccount
 from certificates.models.issuance import Issuance
 from orders.models import Plan
 
@@ -39,6 +40,9 @@ class Certificate(models.Model):
     issuance = models.OneToOneField(Issuance, on_delete=models.PROTECT, related_name="certificate")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="certificates")
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        CaAccount, on_delete=models.PROTECT, null=True, related_name="certificates", editable=False
+    )
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.VALID)
     names = models.JSONField(_("names"), help_text=_("As in the SAN."))
     leaf_pem = models.TextField(_("certificate"))
@@ -51,6 +55,7 @@ class Certificate(models.Model):
     not_after = models.DateTimeField(_("valid until"), db_index=True)
     issued_at = models.DateTimeField(_("issued"))
     installed_at = models.DateTimeField(_("seen installed"), null=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True)
 
     objects = CertificateQuerySet.as_manager()
 

@@ -56,6 +56,16 @@ class Issuance(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
     )
+    replaces = models.ForeignKey(
+        "certificates.Certificate",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="successors",
+        editable=False,
+    )
+    campaign = models.ForeignKey(
+        "certificates.Campaign", on_delete=models.PROTECT, null=True, related_name="issuances", editable=False
+    )
     created_at = models.DateTimeField(_("wanted since"))
     ended_at = models.DateTimeField(_("ended"), null=True)
     problem = models.JSONField(_("problem"), null=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import stripe
@@ -150,9 +150,7 @@ class StripeGateway:
             params: dict[str, Any] = {"limit": 100, "created": {"gte": int(since.timestamp())}}
             if after:
                 params["starting_after"] = after
-            page = exchange(
-                "sessions.list", lambda asked=params: self.client.v1.checkout.sessions.list(asked).to_dict()
-            )  # type: ignore[misc]
+            page = exchange("sessions.list", partial(self._listed, params))
             for found in page["data"]:
                 metadata = found.get("metadata") or {}
                 if found.get("client_reference_id") == reference and metadata.get("attempt") == str(attempt):
@@ -161,6 +159,9 @@ class StripeGateway:
                 return None
             after = page["data"][-1]["id"]
         return None
+
+    def _listed(self, params: dict[str, Any]) -> dict[str, Any]:
+        return self.client.v1.checkout.sessions.list(params).to_dict()  # type: ignore[arg-type]
 
     def refund(
         self, intent_id: str, amount: int, currency: str, *, key: str, reference: str

@@ -12,8 +12,8 @@ from audit.models import Entry
 from orders import checkout, fulfilment
 from orders.fulfilment import UnknownSession, settle, years_later
 from orders.gateways import GatewayUnavailable
-from orders.gateways import stripe as stripe_gateway
 from orders.models import Order, Payment, Plan, Refund
+from outbound import unwatch, watch
 from tests.conftest import NOW
 from tests.factories import PaymentFactory
 
@@ -220,17 +220,17 @@ def test_a_failure_half_way_leaves_nothing_half_done(payment, order, gateway, mo
 @pytest.mark.django_db(transaction=True)
 def test_no_transaction_is_open_during_a_remote_call(order, buyer, gateway, monkeypatch):
     seen = []
-    real = stripe_gateway.exchange
 
-    def watched(call):
-        seen.append(connection.in_atomic_block)
-        return real(call)
+    def watcher(moment, this):
+        if moment == "before":
+            seen.append((this.name, connection.in_atomic_block))
 
-    monkeypatch.setattr(stripe_gateway, "exchange", watched)
+    watch(watcher)
     payment = checkout.start_payment(order, by=buyer, now=NOW)
     gateway.pay(payment.session_id)
     settle(payment.session_id, SOON)
-    assert seen == [False, False]
+    unwatch(watcher)
+    assert seen == [("gateway.sessions.create", False), ("gateway.sessions.retrieve", False)]
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,11 @@ WITHOUT_PAGE = {
     "Price",
     "ActivationName",
     "ProductIssuer",
+    "CaLimit",
+    "CaUse",
+    "Campaign",
+    "RenewalInfo",
+    "Revocation",
     "Challenge",
     "PrivateKey",
 }
