@@ -25,6 +25,7 @@ class RenewalInfo(Leased):
     explanation_url = models.URLField(_("explanation"), max_length=500, blank=True)
     reissue_at = models.DateTimeField(_("reissue at"), null=True, db_index=True)
     checked_at = models.DateTimeField(_("CA asked"), null=True)
+    ask_at = models.DateTimeField(_("CA asked again"), null=True, help_text=_("RFC 9773 §4.3"))
     tries = models.PositiveIntegerField(_("failed tries"), default=0)
     problem = models.JSONField(_("last problem"), null=True)
 
