@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import josepy
 from acme import messages
+from django.views.decorators.debug import sensitive_variables
 
 from certificates.connectors.base import (
     AccountFacts,
@@ -19,6 +20,7 @@ from certificates.connectors.base import (
     Identifier,
     OrderFacts,
     OrderStatus,
+    RenewalFacts,
 )
 from certificates.connectors.problems import (
     ACME_PREFIX,
@@ -37,11 +39,15 @@ from certificates.connectors.rfc8555.messages import (
     read_chain,
     read_challenge,
     read_order,
+    read_renewal,
 )
-from certificates.connectors.rfc8555.signing import AccountKey
+from certificates.connectors.rfc8555.signing import AccountKey, CertificateKey
 from certificates.connectors.rfc8555.transport import Answer
 
 _CHAIN_TYPE = "application/pem-certificate-chain"
+# RFC 9773 §4.3: obeyed, within limits that keep a mistake of the CA from being one of ours.
+_ASK_AGAIN = timedelta(hours=6)
+_SOONEST, _LATEST = timedelta(minutes=1), timedelta(days=1)
 
 
 class AcmeConnector:
@@ -171,9 +177,28 @@ class AcmeConnector:
             )
         return ChainFacts(pem, links(answer.headers.get("Link"), "alternate", base=url))
 
-    def revoke(self, certificate_der: bytes, reason: int) -> None:
+    @sensitive_variables("certificate_key")
+    def revoke(self, certificate_der: bytes, reason: int, *, certificate_key: bytes | None = None) -> None:
         wanted = {"certificate": josepy.encode_b64jose(certificate_der), "reason": reason}
-        self._post("revokeCert", self._resource("revokeCert"), wanted)
+        if certificate_key is None:
+            self._post("revokeCert", self._resource("revokeCert"), wanted)
+            return
+        key = CertificateKey(certificate_key)
+        url = self._resource("revokeCert")
+        self._client.post("revokeCert", key, url, wanted, account_url=None, now=self._clock)
+
+    def renewal_info(self, cert_id: str) -> RenewalFacts:
+        url = f"{self._resource('renewalInfo').rstrip('/')}/{cert_id}"
+        answer, now = self._client.get("renewalInfo", url, now=self._clock), self._clock()
+        said = parse_retry_after(answer.headers.get("Retry-After"), now=now) or now + _ASK_AGAIN
+        retry_at = min(max(said, now + _SOONEST), now + _LATEST)
+        facts = read_renewal(document_of(answer), retry_at=retry_at)
+        if facts is None:
+            told = "The CA's answer names no window in which to renew."
+            raise TryAgain(
+                Problem(LOCAL_PREFIX + "unusableAnswer", told, answer.status, retry_at=retry_at)
+            )
+        return facts
 
     def orders(self, account: AccountFacts, *, max_pages: int = 20) -> Iterator[str]:
         """RFC 8555 §7.1.2.1; order URLs that are not https are left out."""

@@ -160,6 +160,19 @@ class ChainFacts:
     alternates: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class RenewalFacts:
+    """When the CA wants a certificate replaced (RFC 9773 §4.2); `window_start` < `window_end`, aware UTC.
+
+    `explanation_url` is a page for people or empty; `retry_at` is when to ask again, a minute to a day ahead.
+    """
+
+    window_start: datetime
+    window_end: datetime
+    explanation_url: str
+    retry_at: datetime
+
+
 class Connector(Protocol):
     """A CA's verbs. Each but `directory` and `register` is one exchange; every one may raise a `CaError`."""
 
@@ -218,8 +231,19 @@ class Connector(Protocol):
         """Download a chain."""
         ...
 
-    def revoke(self, certificate_der: bytes, reason: int) -> None:
-        """Revoke with an RFC 5280 reason code; raises `AlreadyRevoked`."""
+    def revoke(self, certificate_der: bytes, reason: int, *, certificate_key: bytes | None = None) -> None:
+        """Revoke with an RFC 5280 reason code; raises `AlreadyRevoked`.
+
+        Signed by the account or, where `certificate_key` (unencrypted PKCS #8 DER) is given, by the certificate's own key,
+        which needs no account (RFC 8555 §7.6).
+        """
+        ...
+
+    def renewal_info(self, cert_id: str) -> RenewalFacts:
+        """Ask when to replace a certificate (RFC 9773 §4.1 says how `cert_id` is made). Not signed, needs no account.
+
+        Raises `OperatorMustAct` where the CA offers no such thing, `TryAgain` for an answer that is no window.
+        """
         ...
 
     def orders(self, account: AccountFacts, *, max_pages: int = 20) -> Iterator[str]:

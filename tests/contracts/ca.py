@@ -36,13 +36,22 @@ PEBBLE_ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class CaServer:
-    """A running CA: where it is, what its TLS is signed by, and the root its certificates lead to (PEM)."""
+    """A running CA: where it is, what its TLS is signed by, and the root its certificates lead to (PEM).
+
+    `management_url` is Pebble's second door, at which it tells what no client may ask; empty elsewhere.
+    """
 
     name: str
     directory_url: str
     roots_pem: str
     issuing_root_pem: bytes
     process: subprocess.Popen[bytes]
+    management_url: str = ""
+
+    def status_of(self, serial: int) -> str:
+        """What the CA itself thinks of a certificate: "Valid" or "Revoked", told outside ACME (Pebble only)."""
+        told = _get(f"{self.management_url}/cert-status-by-serial/{serial:x}", self.roots_pem)
+        return str(json.loads(told)["Status"])
 
 
 def free_port() -> int:
@@ -168,7 +177,7 @@ def running_pebble(
         directory = f"https://127.0.0.1:{acme}/dir"
         _wait_for(directory, authority.pem, process)
         root = _get(f"https://127.0.0.1:{management}/roots/0", authority.pem)
-        yield CaServer("pebble", directory, authority.pem, root, process)
+        yield CaServer("pebble", directory, authority.pem, root, process, f"https://127.0.0.1:{management}")
 
 
 @contextmanager

@@ -29,7 +29,7 @@ from certificates.connectors.problems import (
 from certificates.connectors.rfc8555.headers import links, require_https, retry_at_of_refusal
 from certificates.connectors.rfc8555.messages import read_directory, read_problem
 from certificates.connectors.rfc8555.nonces import NoncePool
-from certificates.connectors.rfc8555.signing import AccountKey
+from certificates.connectors.rfc8555.signing import SigningKey
 from certificates.connectors.rfc8555.transport import Answer, Transport
 
 NONCE_TRIES = 10
@@ -107,7 +107,7 @@ class Client:
     def post(
         self,
         verb: str,
-        key: AccountKey,
+        key: SigningKey,
         url: str,
         payload: Mapping[str, Any] | None,
         *,
@@ -136,6 +136,13 @@ class Client:
             if not nonce_refused or not left:
                 raise error
         raise AssertionError("the last try returns or raises")
+
+    def get(self, verb: str, url: str, *, now: Clock) -> Answer:
+        """GET without a signature, for the few resources that are open to everybody. Raises a `CaError` for all but 2xx."""
+        answer = self._transport.exchange(verb, "GET", url, headers={"Accept": "application/json"})
+        if not answer.ok:
+            raise refusal(answer, now=now())
+        return answer
 
     def _nonce(self, now: Clock) -> str:
         nonce = self._nonces.take()

@@ -1,4 +1,4 @@
-"""An account key as ACME uses it: JWS, thumbprint, external account binding (RFC 8555 §6.2, §7.3.4, §8.1)."""
+"""Keys as ACME uses them: JWS, thumbprint, external account binding, revocation (RFC 8555 §6.2, §7.3.4, §7.6, §8.1)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from acme import jws, messages
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from django.views.decorators.debug import sensitive_variables
 
 from certificates.connectors.problems import LOCAL_PREFIX, OperatorMustAct, Problem, ProtocolViolation, clean
 
@@ -52,10 +53,36 @@ def _jwk_of(key: object) -> tuple[josepy.JWK, josepy.JWASignature]:
         return josepy.JWKRSA(key=key), josepy.RS256
     if isinstance(key, ec.EllipticCurvePrivateKey) and key.curve.name in _CURVE_ALGORITHMS:
         return josepy.JWKEC(key=key), _CURVE_ALGORITHMS[key.curve.name]
-    raise _misconfigured("The CA account's key must be of RSA, P-256, P-384 or P-521.")
+    raise _misconfigured("A key that signs for a CA must be of RSA, P-256, P-384 or P-521.")
 
 
-class AccountKey:
+class SigningKey:
+    """What signs requests: an account's key or, to revoke, a certificate's."""
+
+    _jwk: josepy.JWK
+    _algorithm: josepy.JWASignature
+
+    def sign(self, payload: bytes, *, url: str, nonce: str, account_url: str | None) -> bytes:
+        """A flattened JWS over `payload` (b"" for POST-as-GET), by `kid` or, without an account URL, by `jwk`."""
+        header: dict[str, Any] = {"nonce": nonce, "url": url, "kid": account_url}
+        signed = _Jws.sign(payload, key=self._jwk, alg=self._algorithm, **header)
+        return str(signed.json_dumps()).encode()
+
+
+class CertificateKey(SigningKey):
+    """A certificate's own private key, which may sign one thing only: that certificate's revocation (RFC 8555 §7.6)."""
+
+    @sensitive_variables()
+    def __init__(self, der: bytes) -> None:
+        """`der` is unencrypted PKCS #8. Raises `OperatorMustAct`, without quoting the key."""
+        try:
+            key = serialization.load_der_private_key(der, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise _misconfigured("The certificate's key cannot be read.") from None
+        self._jwk, self._algorithm = _jwk_of(key)
+
+
+class AccountKey(SigningKey):
     """The private key of an account at a CA."""
 
     def __init__(self, pem: bytes) -> None:
@@ -67,12 +94,6 @@ class AccountKey:
         self._jwk, self._algorithm = _jwk_of(key)
         thumbprint = self._jwk.public_key().thumbprint(hash_function=hashes.SHA256)
         self.thumbprint: str = josepy.encode_b64jose(thumbprint)
-
-    def sign(self, payload: bytes, *, url: str, nonce: str, account_url: str | None) -> bytes:
-        """A flattened JWS over `payload` (b"" for POST-as-GET), by `kid` or, without an account URL, by `jwk`."""
-        header: dict[str, Any] = {"nonce": nonce, "url": url, "kid": account_url}
-        signed = _Jws.sign(payload, key=self._jwk, alg=self._algorithm, **header)
-        return str(signed.json_dumps()).encode()
 
     def bind(self, kid: str, hmac_key: str, directory: messages.Directory) -> dict[str, object]:
         """The external account binding of this key. The HMAC key may be pasted padded, wrapped, with + and /.

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from certificates import keys
 from certificates.connectors.problems import OperatorMustAct, ProtocolViolation
-from certificates.connectors.rfc8555.signing import AccountKey, tidy_hmac
+from certificates.connectors.rfc8555.signing import AccountKey, CertificateKey, tidy_hmac
 from tests.contracts.ca import key_pem
 
 URL = "https://ca.example/acme/new-order"
@@ -83,6 +84,25 @@ def test_other_account_keys_sign_with_their_algorithm(
     signed = json.loads(AccountKey(key_pem(key)).sign(b"", url=URL, nonce="n", account_url=None))
     assert json.loads(decode(signed["protected"]))["alg"] == algorithm
     assert signed["payload"] == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "algorithm"), [("rsa-2048", "RS256"), ("ec-p256", "ES256"), ("ec-p384", "ES384")]
+)
+def test_a_certificates_key_signs_as_what_it_is(kind: str, algorithm: str) -> None:
+    key = keys.generate(kind)
+    signed = json.loads(CertificateKey(keys.to_der(key)).sign(b"{}", url=URL, nonce="n", account_url=None))
+    protected = json.loads(decode(signed["protected"]))
+    assert (protected["alg"], "kid" in protected) == (algorithm, False)
+    assert not {"d", "p", "q", "dp", "dq", "qi"} & set(protected["jwk"]), "the private half stays here"
+
+
+def test_a_certificates_key_that_cannot_be_read_is_not_quoted() -> None:
+    for der in (b"SECRET-OF-SOMEBODY", encrypted()):
+        with pytest.raises(OperatorMustAct) as refused:
+            CertificateKey(der)
+        assert "SECRET" not in str(refused.value)
+        assert refused.value.__cause__ is None
 
 
 def encrypted() -> bytes:
