@@ -49,14 +49,24 @@ class CaAccount(models.Model):
     )
     contact = models.EmailField(_("contact"), max_length=254, blank=True)
     eab_kid = models.CharField(_("EAB key id"), max_length=200, blank=True)
+    eab_reusable = models.BooleanField(
+        _("EAB may be used again"),
+        default=False,
+        help_text=_("The CA lets one binding open several accounts. Else its key is forgotten once used."),
+    )
     sealed_eab_hmac = models.BinaryField(null=True, editable=False)
     sealed_key = models.BinaryField(null=True, editable=False)
     # Committed before keyChange, so that whatever dies there the account is never without its key (RFC 8555 §7.3.5).
     sealed_next_key = models.BinaryField(null=True, editable=False)
+    # While the key is being changed: until then one process is at it, and orders stand still.
+    next_key_at = models.DateTimeField(null=True, editable=False)
     account_url = models.URLField(_("account URL"), max_length=500, blank=True, editable=False)
     terms_agreed_at = models.DateTimeField(_("terms agreed"), null=True, blank=True)
     caa_identities = models.JSONField(_("CAA issuer names"), default=list, blank=True)
-    terms_url = models.URLField(_("terms of service"), max_length=500, blank=True)
+    terms_url = models.URLField(_("terms agreed to"), max_length=500, blank=True, editable=False)
+    terms_offered = models.URLField(
+        _("terms of service"), max_length=500, blank=True, editable=False, help_text=_("As the CA last said.")
+    )
     profile = models.CharField(
         _("profile"),
         max_length=60,
@@ -69,6 +79,12 @@ class CaAccount(models.Model):
         blank=True,
         editable=False,
         help_text=_("Name and description, from the CA."),
+    )
+    pending_lives = models.JSONField(
+        _("time left to show a name"),
+        default=dict,
+        editable=False,
+        help_text=_("Seconds by profile, as measured on new authorizations."),
     )
     has_renewal_info = models.BooleanField(
         _("tells when to renew"), default=False, editable=False, help_text=_("RFC 9773")
@@ -111,6 +127,7 @@ class CaAccount(models.Model):
     trouble = models.CharField(_("trouble"), max_length=300, blank=True, editable=False)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
     paused_why = models.TextField(_("why paused"), blank=True, editable=False)
+    paused_link = models.URLField(_("where the CA waits for us"), max_length=500, blank=True, editable=False)
     products = models.ManyToManyField(Product, through="ProductIssuer", related_name="ca_accounts")
 
     objects = CaAccountQuerySet.as_manager()
@@ -126,20 +143,37 @@ class CaAccount(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def pause(self, why: str, now: datetime) -> bool:
-        """Stop this CA's queue until an operator resumes it; False when it was paused already."""
-        return (
-            CaAccount.objects.filter(pk=self.pk, paused_at__isnull=True).update(paused_at=now, paused_why=why)
-            == 1
-        )
+    @property
+    def house_account(self) -> CaAccount:
+        """Return the account that an operator has set up: this one, or the pattern of one customer's."""
+        return self.parent or self
+
+    @property
+    def stands_still(self) -> bool:
+        """True while an operator is needed here or at the pattern of this account."""
+        return self.paused_at is not None or self.house_account.paused_at is not None
+
+    @property
+    def is_usable(self) -> bool:
+        """True if orders may begin here: neither this account nor its pattern is disabled."""
+        return self.enabled and self.house_account.enabled
+
+    @property
+    def has_new_terms(self) -> bool:
+        """True if the CA's terms are no longer those that were agreed to (RFC 8555 §7.3.3)."""
+        return bool(self.terms_offered) and self.terms_offered != self.terms_url
+
+    def pause(self, why: str, now: datetime, link: str = "") -> bool:
+        """Stop this CA's queue until an operator resumes it; False when it was paused already.
+
+        `link` is where the CA waits for the operator (RFC 8555 §7.3.3, `instance`).
+        """
+        running = CaAccount.objects.filter(pk=self.pk, paused_at__isnull=True)
+        return running.update(paused_at=now, paused_why=why, paused_link=link[:500]) == 1
 
     def resume(self) -> bool:
-        return (
-            CaAccount.objects.filter(pk=self.pk, paused_at__isnull=False).update(
-                paused_at=None, paused_why=""
-            )
-            == 1
-        )
+        paused = CaAccount.objects.filter(pk=self.pk, paused_at__isnull=False)
+        return paused.update(paused_at=None, paused_why="", paused_link="") == 1
 
     def caa_names(self) -> Sequence[str]:
         """Return the issuer domain names that CAA records may name (RFC 8659 §4.2)."""
