@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from sandbox.faults.catalogue import UnknownFault, explained
 from sandbox.ports import PortBusy, Ports, PortUnreadable
 from sandbox.program import ProgramFailed, ProgramMissing
 from sandbox.town import Town
@@ -23,9 +24,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "command",
         nargs="?",
-        choices=["run", "env"],
+        choices=["run", "env", "faults"],
         default="run",
-        help="run it (default), or print the portal's variables",
+        help="run it (default), print the portal's variables, or list what FAULTS may ask for",
     )
     made.add_argument(
         "--var", type=Path, metavar="DIR", help="where state is kept (default: VAR_DIR, else ./var)"
@@ -52,6 +53,9 @@ def announce(town: Town) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit status."""
     chosen = parser().parse_args(arguments)
+    if chosen.command == "faults":
+        print(explained())
+        return 0
     logging.basicConfig(level=logging.WARNING, format="sandbox: %(message)s")
     var_dir = chosen.var or Path(os.environ.get("VAR_DIR") or "var")
     try:
@@ -61,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print("\n".join(f"{key}={value}" for key, value in town.environment().items()))
             return 0
         asyncio.run(town.run(chosen.ready_file, announce))
-    except (PortBusy, PortUnreadable, ProgramMissing, ProgramFailed) as error:
+    except (PortBusy, PortUnreadable, ProgramMissing, ProgramFailed, UnknownFault) as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
     return 0

@@ -31,6 +31,7 @@ class Ports:
     smtp: int = 8025
     acme: int = 14000
     acme_management: int = 15000
+    faults: int = 14001
     dns: int = 8053
     dns_management: int = 8055
     http: int = 5002

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp
 
 from sandbox.cards.hosted import Hosted
 from sandbox.cards.processor import Processor
+from sandbox.faults.catalogue import named, plan_for
+from sandbox.faults.proxy import FaultProxy
 from sandbox.hosting.company import Company
 from sandbox.hosting.domains import Domains
 from sandbox.hosting.panel import Panel
@@ -38,8 +40,9 @@ WEBHOOK_SECRET = "whsec_sandbox"
 class Town:
     """The parts of the town on their ports, their state under `var_dir`/sandbox.
 
-    `environ` is read for PORTAL_URL, PORTAL_NAME, STRIPE_WEBHOOK_URL, the two Stripe secrets, PEBBLE_* and
-    SANDBOX_LISTEN (the address to listen on, for containers; everything is still reached by 127.0.0.1).
+    `environ` is read for PORTAL_URL, PORTAL_NAME, STRIPE_WEBHOOK_URL, the two Stripe secrets, PEBBLE_*,
+    FAULTS with FAULTS_SEED (how the CA misbehaves; raises UnknownFault) and SANDBOX_LISTEN (the address to
+    listen on, for containers; everything is still reached by 127.0.0.1).
     """
 
     def __init__(self, ports: Ports, var_dir: Path, environ: Mapping[str, str] | None = None) -> None:
@@ -47,6 +50,7 @@ class Town:
         self.directory = var_dir.resolve() / "sandbox"
         self.environ = dict(os.environ if environ is None else environ)
         self.listen = self.environ.get("SANDBOX_LISTEN") or LOCAL
+        self.faults = named(self.environ.get("FAULTS") or "")
         self.stops: list[Callable[[], Awaitable[None]]] = []
         self.bound: dict[str, socket.socket] = {}
         self.watchers: list[asyncio.Task[None]] = []
@@ -82,7 +86,7 @@ class Town:
         """The variables with which a portal lives in this town."""
         return {
             "PORTAL_URL": self.portal_url,
-            "ACME_DIRECTORY_URL": f"https://{LOCAL}:{self.ports.acme}/dir",
+            "ACME_DIRECTORY_URL": f"https://{LOCAL}:{self.ports.faults if self.faults else self.ports.acme}/dir",
             "ACME_CA_BUNDLE": str(self.pebble_directory / "ca.pem"),
             "STRIPE_API_BASE": f"http://{LOCAL}:{self.ports.cards}",
             "STRIPE_SECRET_KEY": self.secret_key,
@@ -110,6 +114,7 @@ class Town:
     def addresses(self) -> list[tuple[str, str]]:
         """What to tell a person: name and address of each part."""
         ports = self.ports
+        spoilt = f"https://{LOCAL}:{ports.faults}/dir  with {', '.join(self.faults)}"
         return [
             ("Hosting panel", f"http://{LOCAL}:{ports.panel}"),
             ("Cards", f"http://{LOCAL}:{ports.cards}"),
@@ -118,6 +123,7 @@ class Town:
                 "Pebble, the test CA",
                 f"https://{LOCAL}:{ports.acme}/dir  (management at port {ports.acme_management})",
             ),
+            *([("The CA with its faults", spoilt)] if self.faults else []),
             ("DNS", f"{LOCAL}:{ports.dns}"),
             ("Customers' web server", f"http://{LOCAL}:{ports.http}  (TLS at port {ports.tls})"),
         ]
@@ -129,7 +135,7 @@ class Town:
         """
         for name in ("acme", "acme_management", "dns", "dns_management"):
             require_free(self.listen, name, getattr(self.ports, name), udp=name == "dns")
-        names = ("panel", "cards", "mailbox", "smtp", "http", "tls")
+        names = ["panel", "cards", "mailbox", "smtp", "http", "tls", *(["faults"] if self.faults else [])]
         for name in names:
             self.bound[name] = bind(self.listen, name, getattr(self.ports, name))
         bin_dir = self.directory / "bin"
@@ -140,6 +146,8 @@ class Town:
         self.pebble = Pebble(self.pebble_directory, bin_dir, self.listen, ports, self.environ)
         self.stops += [self.name_server.stop, self.pebble.stop]
         await asyncio.gather(self.name_server.start(), self.pebble.start())
+        if self.faults:
+            self.open_faults(self.pebble)
         company = Company(
             Domains(self.directory / "hosting.json"), Certificates(self.directory / "tls"), self.name_server
         )
@@ -151,6 +159,20 @@ class Town:
             asyncio.create_task(self.pebble.watch()),
             asyncio.create_task(self.watch_names(company)),
         ]
+
+    def open_faults(self, pebble: Pebble) -> None:
+        """Put the proxy that spoils requests before Pebble."""
+        loop, own = asyncio.get_running_loop(), self.pebble_directory
+        proxy = FaultProxy(
+            pebble.directory_url,
+            pebble.ca_bundle,
+            (own / "cert.pem", own / "key.pem"),
+            plan_for(self.faults, int(self.environ.get("FAULTS_SEED") or 0)),
+            listening=self.bound["faults"],
+            # Whoever watches Pebble starts it anew.
+            restart=lambda: asyncio.run_coroutine_threadsafe(pebble.program.kill(), loop).result(),
+        )
+        self.stops.append(lambda: asyncio.to_thread(proxy.stop))
 
     async def open_hosting(self, company: Company) -> None:
         """Start the panel and the customers' web servers."""
