@@ -45,6 +45,9 @@ from certificates.connectors.rfc8555.signing import AccountKey, CertificateKey
 from certificates.connectors.rfc8555.transport import Answer
 
 _CHAIN_TYPE = "application/pem-certificate-chain"
+_NO_SUCH_ACCOUNT = {
+    ACME_PREFIX + word for word in ("accountDoesNotExist", "externalAccountRequired", "malformed")
+}
 # RFC 9773 §4.3: obeyed, within limits that keep a mistake of the CA from being one of ours.
 _ASK_AGAIN = timedelta(hours=6)
 _SOONEST, _LATEST = timedelta(minutes=1), timedelta(days=1)
@@ -80,21 +83,43 @@ class AcmeConnector:
     def register(self, *, terms_agreed: bool) -> AccountFacts:
         """newAccount (RFC 8555 §7.3). A binding may be good for one use only, so a bound account is looked up first."""
         endpoint = self._endpoint
-        binding: dict[str, object] | None = None
-        if endpoint.eab_kid or endpoint.eab_hmac:
-            binding = self._key.bind(
-                endpoint.eab_kid or "", endpoint.eab_hmac or "", self._client.directory(self._clock)
-            )
-            try:
-                return self.account()
-            except (OperatorMustAct, NotFound):
-                pass
         wanted: dict[str, Any] = {"contact": endpoint.contact} if endpoint.contact else {}
         if terms_agreed:
             wanted["terms_of_service_agreed"] = True
-        if binding is not None:
-            wanted["external_account_binding"] = binding
-        return self._new_account(messages.NewRegistration(**wanted))
+        if not endpoint.eab_kid and not endpoint.eab_hmac:
+            return self._new_account(messages.NewRegistration(**wanted))
+        known = self._find()
+        if known is not None:
+            return known
+        wanted["external_account_binding"] = self._binding()
+        try:
+            return self._new_account(messages.NewRegistration(**wanted))
+        except OperatorMustAct:
+            # Another worker may have spent the binding for this very key a moment ago.
+            known = self._find()
+            if known is None:
+                raise
+            return known
+
+    def _find(self) -> AccountFacts | None:
+        """The account of this key. Some CAs ask for the binding, or see a mistake, before they look for the account."""
+        try:
+            return self.account()
+        except (OperatorMustAct, NotFound) as error:
+            if isinstance(error, NotFound) or error.typ in _NO_SUCH_ACCOUNT:
+                return None
+            raise
+
+    def _binding(self) -> dict[str, object]:
+        if not self._endpoint.eab_hmac:
+            raise OperatorMustAct(
+                Problem(
+                    ACME_PREFIX + "externalAccountRequired",
+                    "The external account binding has been used. Enter the key id and HMAC key of a new one.",
+                )
+            )
+        directory = self._client.directory(self._clock)
+        return self._key.bind(self._endpoint.eab_kid or "", self._endpoint.eab_hmac, directory)
 
     def account(self) -> AccountFacts:
         return self._new_account(messages.NewRegistration(only_return_existing=True))
@@ -111,6 +136,28 @@ class AcmeConnector:
         url = require_https(answer.headers.get("Location"), "account URL", base=answer.url)
         self._account_url = url
         return read_account(answer.json_object() or {}, url=url)
+
+    def update_account(
+        self, *, contact: Sequence[str] | None = None, terms_agreed: bool = False
+    ) -> AccountFacts:
+        """RFC 8555 §7.3.2 and §7.3.3."""
+        wanted: dict[str, object] = {} if contact is None else {"contact": list(contact)}
+        if terms_agreed:
+            wanted["termsOfServiceAgreed"] = True
+        return self._change_account("updateAccount", wanted)
+
+    def deactivate_account(self) -> AccountFacts:
+        return self._change_account("deactivateAccount", {"status": "deactivated"})
+
+    def _change_account(self, verb: str, wanted: Mapping[str, object]) -> AccountFacts:
+        answer = self._post(verb, self._account_url or "", wanted)
+        return read_account(answer.json_object() or {}, url=answer.url)
+
+    def change_key(self, new_key_pem: bytes) -> None:
+        """keyChange (RFC 8555 §7.3.5): the new key signs over the old one, the old one over that."""
+        url, new = self._resource("keyChange"), AccountKey(new_key_pem)
+        self._post("keyChange", url, new.take_over(self._key, account_url=self._account_url or "", url=url))
+        self._key = new
 
     def new_order(
         self, identifiers: Sequence[Identifier], *, profile: str | None = None, replaces: str | None = None
@@ -195,9 +242,7 @@ class AcmeConnector:
         facts = read_renewal(document_of(answer), retry_at=retry_at)
         if facts is None:
             told = "The CA's answer names no window in which to renew."
-            raise TryAgain(
-                Problem(LOCAL_PREFIX + "unusableAnswer", told, answer.status, retry_at=retry_at)
-            )
+            raise TryAgain(Problem(LOCAL_PREFIX + "unusableAnswer", told, answer.status, retry_at=retry_at))
         return facts
 
     def orders(self, account: AccountFacts, *, max_pages: int = 20) -> Iterator[str]:

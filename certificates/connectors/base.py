@@ -201,6 +201,20 @@ class Connector(Protocol):
         """Find the account of this key; raises `OperatorMustAct` (accountDoesNotExist) where there is none."""
         ...
 
+    def update_account(
+        self, *, contact: Sequence[str] | None = None, terms_agreed: bool = False
+    ) -> AccountFacts:
+        """Replace the contact (URLs; empty: none), agree to the present terms; None and False change nothing."""
+        ...
+
+    def deactivate_account(self) -> AccountFacts:
+        """Give the account up for good (RFC 8555 §7.3.6): the CA will answer nothing more to its key."""
+        ...
+
+    def change_key(self, new_key_pem: bytes) -> None:
+        """Give the account another key, by which this connector speaks from then on. Thumbprint and all change."""
+        ...
+
     def new_order(
         self, identifiers: Sequence[Identifier], *, profile: str | None = None, replaces: str | None = None
     ) -> OrderFacts:

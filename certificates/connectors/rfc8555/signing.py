@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
 from typing import Any
 
@@ -107,6 +108,15 @@ class AccountKey(SigningKey):
             directory=directory,
         )
         return binding
+
+    def take_over(self, old: AccountKey, *, account_url: str, url: str) -> dict[str, Any]:
+        """The inner JWS of a key change to this key (RFC 8555 §7.3.5): no nonce, the `url` of the outer one."""
+        claim = {"account": account_url, "oldKey": old._jwk.public_key().to_json()}
+        signed = _Jws.sign(
+            json.dumps(claim).encode(), key=self._jwk, alg=self._algorithm, nonce=None, url=url
+        )
+        inner: dict[str, Any] = json.loads(signed.json_dumps())
+        return inner
 
     def key_authorization(self, token: str) -> str:
         """RFC 8555 §8.1; raises `ProtocolViolation` for an unusable token."""
