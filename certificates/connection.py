@@ -58,5 +58,6 @@ def register(account: CaAccount, connector: Connector, now: datetime) -> None:
         account_url=opened.url,
         caa_identities=list(facts.caa_identities) or account.caa_identities,
         terms_url=facts.terms_of_service or "",
+        has_renewal_info=facts.has_renewal_info,
     )
-    account.refresh_from_db(fields=["account_url", "caa_identities", "terms_url"])
+    account.refresh_from_db(fields=["account_url", "caa_identities", "terms_url", "has_renewal_info"])

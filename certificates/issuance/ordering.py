@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from audit.vocabulary import Action
 from certificates.connectors.base import Identifier, OrderFacts, OrderStatus
 from certificates.connectors.problems import CaError
-from certificates.issuance import closing, failing, sharing, waits
+from certificates.issuance import closing, failing, replacing, sharing, waits
 from certificates.issuance.opening import open_authorizations
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
@@ -37,9 +37,9 @@ def new_order(walk: Walk) -> Done | None:
         if adopted is not None:
             return keep_order(walk, adopted)
     walk.hold()
-    order.write(intent_at=walk.now)
+    order.write(intent_at=walk.now, replaces=replacing.to_tell(walk))
     try:
-        facts = walk.ca.new_order(wanted_identifiers(walk), profile=order.account.profile or None)
+        facts = ask(walk)
     except CaError as error:
         if not error.may_have_acted:
             # Refused for certain: there is nothing to look for at the next try.
@@ -48,8 +48,20 @@ def new_order(walk: Walk) -> Done | None:
     return keep_order(walk, facts)
 
 
+def ask(walk: Walk) -> OrderFacts:
+    """One POST; a second one only where the CA will not hear what the order replaces."""
+    names, profile = wanted_identifiers(walk), walk.order.account.profile or None
+    try:
+        return walk.ca.new_order(names, profile=profile, replaces=replacing.told(walk))
+    except CaError as error:
+        if not replacing.is_refused(walk, error):
+            raise
+        replacing.give_up(walk, error)
+    return walk.ca.new_order(names, profile=profile)
+
+
 def wanted_identifiers(walk: Walk) -> list[Identifier]:
-    return [Identifier(name.text) for name in walk.names]
+    return [Identifier(name.text, "ip" if name.is_ip else "dns") for name in walk.names]
 
 
 def adopt(walk: Walk) -> OrderFacts | None:

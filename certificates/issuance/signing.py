@@ -15,6 +15,7 @@ from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_order
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, Certificate, Issuance
+from certificates.renewal.opening import open_row
 from leases import LeaseLost
 from validation.models import Authorization
 
@@ -143,6 +144,7 @@ def store(walk: Walk, chain: Chain) -> Certificate:
             issued_at=now,
             account=order.account,
         )
+        open_row(certificate, now)
         plan.activate()
         record(
             Action.CERTIFICATE_ISSUED,

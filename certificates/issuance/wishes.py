@@ -12,7 +12,7 @@ from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.csr import UnacceptableCSR, against, read
-from certificates.models import AcmeOrder, Activation, CaAccount, Issuance
+from certificates.models import AcmeOrder, Activation, CaAccount, Campaign, Certificate, Issuance
 from identifiers.names import Name
 from leases import ring
 from orders.models import Plan
@@ -29,34 +29,33 @@ class NotPossible(Exception):
 
 
 def request(
-    plan: Plan, *, by: User, now: datetime, kind: str = Issuance.Kind.FIRST, address: str | None = None
+    plan: Plan,
+    *,
+    by: User | str,
+    now: datetime,
+    kind: str = Issuance.Kind.FIRST,
+    address: str | None = None,
+    account: CaAccount | None = None,
+    replaces: Certificate | None = None,
+    campaign: Campaign | None = None,
 ) -> Issuance:
     """Ask for one certificate for the plan as its activation says. Asked twice, the running issuance is returned.
 
-    Raises NotReady.
+    `by` is a person, or the name of a process. `account` is where it is ordered first (else the product's first choice);
+    `replaces` the certificate whose place it takes (RFC 9773 §5). Raises NotReady.
     """
     running = plan.issuances.filter(state=Issuance.State.WANTED).first()
     if running is not None:
         return running
     activation = _finished_activation(plan)
-    account = CaAccount.objects.for_product(plan.product).first()
+    account = account or CaAccount.objects.for_product(plan.product).first()
     if account is None:
         raise NotReady(
             _("No certificate authority is set up for this product yet. Our staff have been told.")
         )
-    pasted = activation.csr_source == Activation.CsrSource.PASTED
-    issuance = Issuance(
-        plan=plan,
-        kind=kind,
-        names=[
-            {"ascii": n.ascii, "wildcard": n.wildcard, "method": n.method} for n in activation.names.all()
-        ],
-        key_type="" if pasted else activation.key_type,
-        subject={} if pasted else _subject(activation),
-        csr=_pasted_csr(activation) if pasted else None,
-        requested_by=by,
-        created_at=now,
-    )
+    issuance = _as_configured(plan, activation, kind, now)
+    issuance.requested_by = None if isinstance(by, str) else by
+    issuance.replaces, issuance.campaign = replaces, campaign
     try:
         with transaction.atomic():
             issuance.save(force_insert=True)
@@ -82,6 +81,28 @@ def request(
     return issuance
 
 
+def next_kind(plan: Plan) -> str:
+    """Return what the next certificate of the plan is: with the customer's own CSR a reissue, with ours a new key too."""
+    pasted = plan.activation.csr_source == Activation.CsrSource.PASTED
+    return Issuance.Kind.REISSUE if pasted else Issuance.Kind.REKEY
+
+
+def _as_configured(plan: Plan, activation: Activation, kind: str, now: datetime) -> Issuance:
+    """Return the row, not stored yet. Raises NotReady."""
+    pasted = activation.csr_source == Activation.CsrSource.PASTED
+    return Issuance(
+        plan=plan,
+        kind=kind,
+        names=[
+            {"ascii": n.ascii, "wildcard": n.wildcard, "method": n.method} for n in activation.names.all()
+        ],
+        key_type="" if pasted else activation.key_type,
+        subject={} if pasted else _subject(activation),
+        csr=_pasted_csr(activation) if pasted else None,
+        created_at=now,
+    )
+
+
 def _finished_activation(plan: Plan) -> Activation:
     if plan.state not in {Plan.State.OPEN, Plan.State.ACTIVE}:
         raise NotReady(_("This plan is %(state)s.") % {"state": plan.get_state_display().lower()})
@@ -99,7 +120,11 @@ def _finished_activation(plan: Plan) -> Activation:
 def _pasted_csr(activation: Activation) -> bytes:
     """Read the stored CSR once more: what was acceptable when it was pasted may not be so today."""
     try:
-        report = read(activation.csr_pem, allow_reserved=settings.VALIDATION_RESERVED_NAMES)
+        report = read(
+            activation.csr_pem,
+            allow_reserved=settings.VALIDATION_RESERVED_NAMES,
+            allow_ip=activation.plan.product.ip_addresses,
+        )
     except UnacceptableCSR as exc:
         raise NotReady(_("The CSR of step 1 can no longer be accepted; please verify it again.")) from exc
     if against(report, [Name(ascii=row.ascii, wildcard=row.wildcard) for row in activation.names.all()]):
@@ -226,6 +251,8 @@ def change_method(issuance: Issuance, name: str, method: str, *, by: User, now: 
         raise NotPossible(_("This request has ended."))
     if name.startswith("*.") and method == "http-01":
         raise NotPossible(_("A wildcard can only be shown by DNS."))
+    if method == "dns-01" and Name.of(name).is_ip:
+        raise NotPossible(_("An IP address can only be shown by HTTP."))
     with transaction.atomic():
         names = [n | {"method": method} if _text(n) == name else n for n in issuance.names]
         Issuance.objects.filter(pk=issuance.pk).update(names=names)

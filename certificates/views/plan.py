@@ -22,7 +22,7 @@ from certificates import issuance as wishes
 from certificates.delivery import carries_key, formats_for, key_held
 from certificates.exporters import EXPORTERS
 from certificates.installation import latest_report
-from certificates.models import Certificate, Issuance
+from certificates.models import Certificate
 from certificates.next_step import next_step
 from certificates.progress import progress_of
 from certificates.standing import (
@@ -144,10 +144,15 @@ def reissue(request: HttpRequest, plan_id: uuid.UUID) -> HttpResponse:
     if wanted_issuance(found) is None and not may_reissue(found, now):
         messages.error(request, _("This plan cannot yield another certificate now."))
         return redirect("overview", found.pk)
-    pasted = found.activation.csr_source == "pasted"
-    kind = Issuance.Kind.REISSUE if pasted else Issuance.Kind.REKEY
     try:
-        wishes.request(found, by=signed_in(request), now=now, kind=kind, address=client_address(request))
+        wishes.request(
+            found,
+            by=signed_in(request),
+            now=now,
+            kind=wishes.next_kind(found),
+            address=client_address(request),
+            replaces=in_force(found, now),
+        )
     except wishes.NotReady as exc:
         messages.error(request, str(exc))
         return redirect("overview", found.pk)

@@ -20,6 +20,7 @@ from certificates.connectors.base import (
     Identifier,
     OrderFacts,
     OrderStatus,
+    RenewalFacts,
 )
 from certificates.connectors.problems import LOCAL_PREFIX, Problem, ProtocolViolation, Subproblem, clean
 from certificates.connectors.rfc8555.headers import https_url, require_https, web_url
@@ -28,6 +29,7 @@ from certificates.connectors.rfc8555.signing import usable_token
 # RFC 7807 §3.1: what a problem without a type has.
 BLANK_TYPE = "about:blank"
 _LIST_LIMIT = 1000
+_LONGEST_URL = 500
 # Types whose answer is built from the token; a token we cannot use must not go unnoticed there.
 _TOKEN_TYPES = frozenset({"http-01", "dns-01"})
 _PEM_BLOCK = re.compile(r"-----BEGIN CERTIFICATE-----\s[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----")
@@ -208,3 +210,15 @@ def read_chain(text: str) -> str | None:
     if not blocks:
         return None
     return text if not _PEM_BLOCK.sub("", text).strip() else "\n".join(blocks) + "\n"
+
+
+def read_renewal(document: Mapping[str, Any], *, retry_at: datetime) -> RenewalFacts | None:
+    """A RenewalInfo object (RFC 9773 §4.2); None where it names no window, or one that ends before it begins."""
+    window = document.get("suggestedWindow")
+    if not isinstance(window, dict):
+        return None
+    start, end = moment(window.get("start")), moment(window.get("end"))
+    if start is None or end is None or end <= start:
+        return None
+    explanation = web_url(document.get("explanationURL")) or ""
+    return RenewalFacts(start, end, explanation if len(explanation) <= _LONGEST_URL else "", retry_at)

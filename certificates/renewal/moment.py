@@ -1,0 +1,41 @@
+"""The moment at which the next certificate is ordered: drawn once, within what the CA suggests, or by age."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+
+from certificates.models import Certificate
+from certificates.standing import reissue_due_at
+
+# However late a CA's window lies: so much of the lifetime is left for whoever has to publish and install.
+LEAST_LEFT = 10
+# Without a CA's word thousands of certificates of one day must not come back in one minute.
+SPREAD = timedelta(days=1)
+LARGEST_SPREAD = 50
+
+
+def within(start: datetime, end: datetime, certificate: Certificate, now: datetime) -> datetime:
+    """Draw a moment uniformly from the CA's window; one that has passed means now (RFC 9773 §4.2)."""
+    drawn = start + _part_of(end - start)
+    return max(min(drawn, latest(certificate)), now)
+
+
+def latest(certificate: Certificate) -> datetime:
+    return certificate.not_after - (certificate.not_after - certificate.not_before) / LEAST_LEFT
+
+
+def by_age(certificate: Certificate) -> datetime:
+    """Return a moment shortly before a third of the lifetime is left: before the first reminder, and not all at once."""
+    lifetime = certificate.not_after - certificate.not_before
+    return reissue_due_at(certificate) - _part_of(min(SPREAD, lifetime / LARGEST_SPREAD))
+
+
+def is_recalled(window_end: datetime | None, certificate: Certificate) -> bool:
+    """True if the CA wants the certificate replaced in the first half of its life: it is about to be revoked."""
+    half = certificate.not_before + (certificate.not_after - certificate.not_before) / 2
+    return window_end is not None and window_end < half
+
+
+def _part_of(span: timedelta) -> timedelta:
+    return timedelta(seconds=secrets.randbelow(max(1, int(span.total_seconds()))))
