@@ -1,0 +1,50 @@
+"""What a forked worker can be told to do; each returns what is written into its result file."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tests.chaos.points import DOOR, Point
+from tests.chaos.story import Story, begin, facts, let_leases_lapse, work
+
+PATIENCE = 40.0
+
+
+def begin_story(job: dict[str, Any]) -> dict[str, Any]:
+    return {"order": begin(job["label"], job["names"], job["town"]["ca"])}
+
+
+def walk(job: dict[str, Any]) -> dict[str, Any]:
+    """Work the story; armed with a point, be struck there. Tells what was passed on the way."""
+    story = Story(job["order"])
+    longest = let_leases_lapse(hurry=job.get("hurry", False)) if job.get("fresh") else 0.0
+    DOOR.arm(Point.read(job["point"]) if job.get("point") else None, job.get("kind", ""))
+    over = work(story, job.get("patience", PATIENCE))
+    DOOR.open = False
+    return {
+        "over": over, "struck": DOOR.struck, "longest": longest, "passed": [str(point) for point in DOOR.passed],
+        "facts": facts(story),
+    }  # fmt: skip
+
+
+def judge(job: dict[str, Any]) -> dict[str, Any]:
+    story = Story(job["order"])
+    return {"over": story.over(), "facts": facts(story)}
+
+
+def race(job: dict[str, Any]) -> dict[str, Any]:
+    """One of several workers on the same rows: take whatever is due until every story is over."""
+    stories = [Story(order) for order in job["orders"]]
+    random.Random(job["number"]).shuffle(stories)
+    over = all([work(story, job.get("patience", PATIENCE)) for story in stories])
+    return {"over": over, "facts": [facts(Story(order)) for order in job["orders"]]}
+
+
+TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "begin": begin_story,
+    "walk": walk,
+    "judge": judge,
+    "race": race,
+}
