@@ -181,14 +181,20 @@ def running_pebble(
 
 
 @contextmanager
-def running_acme2certifier(folder: Path, *, profiles: Mapping[str, str] | None = None) -> Iterator[CaServer]:
-    """acme2certifier with its own OpenSSL issuer, challenge validation switched off, behind Gunicorn's TLS."""
+def running_acme2certifier(
+    folder: Path, *, profiles: Mapping[str, str] | None = None, binding_keys: Mapping[str, str] | None = None
+) -> Iterator[CaServer]:
+    """acme2certifier with its own OpenSSL issuer, challenge validation switched off, behind Gunicorn's TLS.
+
+    `binding_keys` (kid to base64url HMAC key) makes external account binding required.
+    """
     authority, issuer = TestAuthority("acme2certifier's own TLS"), TestAuthority("acme2certifier's issuer")
     certificate, key = authority.write_server_pair(folder)
     ca_certificate, ca_key = issuer.write(folder)
     (folder / "issued").mkdir()
     config = folder / "acme_srv.cfg"
-    config.write_text(_acme2certifier_config(folder, ca_certificate, ca_key, profiles or {}))
+    settings = _acme2certifier_config(folder, ca_certificate, ca_key, profiles or {})
+    config.write_text(settings + _acme2certifier_bindings(folder, binding_keys or {}))
     port = free_port()
     variables = os.environ | {
         "ACME_SRV_CONFIGFILE": str(config),
@@ -231,6 +237,17 @@ issuing_ca_crl: {folder / "crl.pem"}
 cert_validity_days: 30
 cert_save_path: {folder / "issued"}
 ca_cert_chain_list: {json.dumps([str(certificate)])}
+"""
+
+
+def _acme2certifier_bindings(folder: Path, binding_keys: Mapping[str, str]) -> str:
+    if not binding_keys:
+        return ""
+    (folder / "eab.json").write_text(json.dumps(dict(binding_keys)))
+    return f"""
+[EABhandler]
+eab_handler_module: acme2certifier.eabhandlers.json_handler
+key_file: {folder / "eab.json"}
 """
 
 
