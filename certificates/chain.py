@@ -92,9 +92,11 @@ class Chain:
 
     @property
     def names(self) -> list[str]:
-        """The DNS names of the leaf in lower case, in its order."""
+        """The names of the leaf, DNS and IP, in lower case, in its order."""
         return [
-            entry.value.lower() for entry in _alternative_names(self.leaf) if isinstance(entry, x509.DNSName)
+            str(entry.value).lower()
+            for entry in _alternative_names(self.leaf)
+            if isinstance(entry, x509.DNSName | x509.IPAddress)
         ]
 
     @property
@@ -198,13 +200,15 @@ def _check_key(chain: Chain, csr_der: bytes) -> None:
 
 def _check_names(chain: Chain, names: Sequence[Name]) -> None:
     entries = _alternative_names(chain.leaf)
-    if any(not isinstance(entry, x509.DNSName) for entry in entries):
+    if any(not isinstance(entry, x509.DNSName | x509.IPAddress) for entry in entries):
         raise UnacceptableChain(
             "other_names", _("The certificate that the CA sent carries a name that is not a domain name.")
         )
     got, wanted = set(chain.names), {name.text for name in names}
+    # An address must stand there as an address: clients do not compare it with a DNS name of the same letters.
+    misplaced = [e for e in entries if isinstance(e, x509.DNSName) and Name.of(e.value.lower()).is_ip]
     common = chain.leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    if got != wanted or any(str(attribute.value).lower() not in got for attribute in common):
+    if misplaced or got != wanted or any(str(attribute.value).lower() not in got for attribute in common):
         message = _("The certificate that the CA sent is for other names than those ordered: %(names)s.")
         shown = ", ".join(rules.shown(name) for name in sorted(got ^ wanted)[:10]) or "CN"
         raise UnacceptableChain("other_names", message % {"names": shown})

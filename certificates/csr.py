@@ -78,10 +78,12 @@ def read(
     most_names: int = MOST_NAMES,
     forbidden_spki: Container[str] = frozenset(),
     allow_reserved: bool = False,
+    allow_ip: bool = False,
 ) -> CsrReport:
     """What the pasted PEM, bare base64 or DER says. `forbidden_spki` holds hex SHA-256 of keys that may not be certified.
 
-    `allow_reserved` lets RFC 6761 test names pass, for a sandbox. Raises UnacceptableCSR with all that is wrong.
+    `allow_reserved` lets RFC 6761 test names pass, for a sandbox; `allow_ip` lets IP addresses (RFC 8738).
+    Raises UnacceptableCSR with all that is wrong.
     """
     der = pasted.request_der(text, max_bytes=max_bytes)
     request, subject_name = _load(der)
@@ -93,7 +95,9 @@ def read(
         raise UnacceptableCSR(problems)
     problems += _extension_problems(request, extensions)
     san = _alternative_names(extensions)
-    names, name_problems = names_of(subject_name, san, most=most_names, allow_reserved=allow_reserved)
+    names, name_problems = names_of(
+        subject_name, san, most=most_names, allow_reserved=allow_reserved, allow_ip=allow_ip
+    )
     problems += name_problems
     if problems or key_facts is None:
         raise UnacceptableCSR(problems)

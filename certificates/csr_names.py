@@ -22,17 +22,24 @@ def listed(names: Sequence[Name]) -> str:
 
 
 def names_of(
-    subject: x509.Name, san: x509.SubjectAlternativeName | None, *, most: int, allow_reserved: bool
+    subject: x509.Name,
+    san: x509.SubjectAlternativeName | None,
+    *,
+    most: int,
+    allow_reserved: bool,
+    allow_ip: bool = False,
 ) -> tuple[list[Name], list[Problem]]:
     """The names, the common name first, and all that is wrong with them (at most ten bad names are told)."""
     entries = list(san) if san is not None else []
     if len(entries) > most:
         message = _("The CSR contains %(count)d names; one certificate can carry at most %(most)d.")
         return [], [Problem("too_many_names", "names", message % {"count": len(entries), "most": most})]
-    problems = _kinds_besides_dns(entries)
+    problems = _kinds_besides(entries, (x509.DNSName, x509.IPAddress) if allow_ip else (x509.DNSName,))
     common, common_problems = _common_name(subject, allow_reserved=allow_reserved)
     problems += common_problems
-    alternatives, alternative_problems = _alternatives(entries, allow_reserved=allow_reserved)
+    alternatives, alternative_problems = _alternatives(
+        entries, allow_reserved=allow_reserved, allow_ip=allow_ip
+    )
     problems += alternative_problems
     names = list(dict.fromkeys([*common, *alternatives]))
     if len(names) > most:
@@ -49,7 +56,9 @@ def names_of(
     return names, problems
 
 
-def _kinds_besides_dns(entries: Iterable[x509.GeneralName]) -> list[Problem]:
+def _kinds_besides(
+    entries: Iterable[x509.GeneralName], wanted: tuple[type[x509.GeneralName], ...]
+) -> list[Problem]:
     kinds = {
         x509.RFC822Name: (
             "san_email",
@@ -70,7 +79,7 @@ def _kinds_besides_dns(entries: Iterable[x509.GeneralName]) -> list[Problem]:
         "san_other",
         _("The CSR lists a name that is not a domain name. Make it again with DNS names only."),
     )
-    found = {kinds.get(type(entry), other) for entry in entries if not isinstance(entry, x509.DNSName)}
+    found = {kinds.get(type(entry), other) for entry in entries if not isinstance(entry, wanted)}
     return [Problem(slug, "names", message) for slug, message in sorted(found)]
 
 
@@ -99,16 +108,16 @@ def _common_name(subject: x509.Name, *, allow_reserved: bool) -> tuple[list[Name
 
 
 def _alternatives(
-    entries: Iterable[x509.GeneralName], *, allow_reserved: bool
+    entries: Iterable[x509.GeneralName], *, allow_reserved: bool, allow_ip: bool
 ) -> tuple[list[Name], list[Problem]]:
     names: dict[Name, None] = {}
     problems: list[Problem] = []
     doubled: dict[Name, None] = {}
     for entry in entries:
-        if not isinstance(entry, x509.DNSName):
+        if not isinstance(entry, x509.DNSName) and not (allow_ip and isinstance(entry, x509.IPAddress)):
             continue
         try:
-            name = _strict(entry.value, allow_reserved=allow_reserved)
+            name = _read_entry(entry, allow_reserved=allow_reserved)
         except UnacceptableName as refused:
             problems.append(Problem("bad_name", "names", refused.message))
             if len(problems) == _MOST_LISTED:
@@ -121,6 +130,13 @@ def _alternatives(
         message = _("The CSR lists these names twice: %(names)s. Make it again with each name once.")
         problems.append(Problem("duplicate_names", "names", message % {"names": listed(list(doubled))}))
     return list(names), problems
+
+
+def _read_entry(entry: x509.DNSName | x509.IPAddress, *, allow_reserved: bool) -> Name:
+    if isinstance(entry, x509.DNSName):
+        return _strict(entry.value, allow_reserved=allow_reserved)
+    # A network, as name constraints have it, is spelled with a slash and becomes no name.
+    return parse(str(entry.value), allow_reserved=allow_reserved, allow_ip=True)
 
 
 def _strict(written: str, *, allow_reserved: bool) -> Name:

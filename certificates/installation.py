@@ -212,7 +212,7 @@ def _names(leaf: x509.Certificate) -> list[str]:
     """The first names of the SAN, in lower case; none if there is no SAN that can be read."""
     try:
         san = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = san.get_values_for_type(x509.DNSName)
+        names = [str(entry.value) for entry in san if isinstance(entry, x509.DNSName | x509.IPAddress)]
     except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
         return []
     return [clean(name.lower(), 253) for name in names[:MOST_NAMES_SHOWN]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from collections.abc import Callable, Sequence
 
@@ -103,7 +104,7 @@ def make_csr(
     country: str = "",
     email: str = "",
 ) -> bytes:
-    """A PKCS #10 request in DER: all names as SAN, the first also as CN where it fits.
+    """A PKCS #10 request in DER: all names as SAN, the first also as CN where it fits and is no IP address.
 
     Raises ValueError without names and UnacceptableSubject for a field that does not fit.
     """
@@ -117,18 +118,22 @@ def make_csr(
         "email": email,
     }
     subject = [_attribute(field, value.strip()) for field, value in given.items() if value.strip()]
-    if len(names[0].text) <= LONGEST_COMMON_NAME:
+    if len(names[0].text) <= LONGEST_COMMON_NAME and not names[0].is_ip:
         subject.append(x509.NameAttribute(NameOID.COMMON_NAME, names[0].text))
     unique = list(dict.fromkeys(names))
     request = (
         x509.CertificateSigningRequestBuilder()
         .subject_name(x509.Name(subject))
         .add_extension(
-            x509.SubjectAlternativeName([x509.DNSName(name.text) for name in unique]), critical=not subject
+            x509.SubjectAlternativeName([_general_name(name) for name in unique]), critical=not subject
         )
         .sign(key, _hash_for(key))
     )
     return request.public_bytes(serialization.Encoding.DER)
+
+
+def _general_name(name: Name) -> x509.GeneralName:
+    return x509.IPAddress(ipaddress.ip_address(name.ascii)) if name.is_ip else x509.DNSName(name.text)
 
 
 def _attribute(field: str, value: str) -> x509.NameAttribute:

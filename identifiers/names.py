@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import idna
 from django.utils.translation import gettext as _
 
-from identifiers import rules, scripts, suffixes
+from identifiers import addresses, rules, scripts, suffixes
 from identifiers.rules import UnacceptableName
 
 __all__ = ["Name", "UnacceptableName", "parse", "parse_many"]
@@ -20,6 +20,8 @@ _BETWEEN_NAMES = re.compile(r"[ \t\r\n\u00a0\u3000\ufeff,;、，；]+")
 @dataclass(frozen=True, order=True)
 class Name:
     """A DNS identifier: lower-case A-labels without `*.`, and whether the wildcard stands before them.
+
+    Or an IP identifier (RFC 8738): `ascii` is then the address as `ipaddress` spells it, never with a wildcard.
 
     Make one with `parse`; `Name.of` trusts its text and is for names we stored ourselves.
     """
@@ -47,6 +49,11 @@ class Name:
         return f"*.{shown}" if self.wildcard else shown
 
     @property
+    def is_ip(self) -> bool:
+        """True for an IP address. No domain ends in a number, and none has a colon."""
+        return ":" in self.ascii or self.ascii.rpartition(".")[2].isdigit()
+
+    @property
     def is_idn(self) -> bool:
         return any(label.startswith("xn--") for label in self.ascii.split("."))
 
@@ -58,12 +65,12 @@ class Name:
     @property
     def registrable(self) -> str:
         """The domain that was registered: ICANN public suffix plus one label (BR base domain name)."""
-        return suffixes.registrable(self.ascii)
+        return self.ascii if self.is_ip else suffixes.registrable(self.ascii)
 
     @property
     def rate_limit_group(self) -> str:
         """The domain CAs count certificates under: whole public suffix list, private section included."""
-        return suffixes.rate_limit_group(self.ascii)
+        return self.ascii if self.is_ip else suffixes.rate_limit_group(self.ascii)
 
     def covers(self, other: Name) -> bool:
         """True if a TLS client asking for `other` accepts a certificate for this name (RFC 6125 §6.4.3)."""
@@ -81,6 +88,8 @@ class Name:
 
     def authorization_domains(self) -> tuple[Name, ...]:
         """The names whose control proves control of this one: the base name, then each parent (BR 1.6.1 ADN)."""
+        if self.is_ip:
+            return (self,)
         labels = self.ascii.split(".")
         depth = self.registrable.count(".") + 1
         return tuple(Name(".".join(labels[start:])) for start in range(len(labels) - depth + 1))
@@ -96,11 +105,15 @@ def _readable(label: str) -> str:
     return label if scripts.deceptive(readable) else readable
 
 
-def parse(text: str, *, allow_reserved: bool = False) -> Name:
+def parse(text: str, *, allow_reserved: bool = False, allow_ip: bool = False) -> Name:
     """The Name that a person or a CSR wrote; blanks around it, upper case and one trailing dot are forgiven.
 
-    `allow_reserved` lets RFC 6761 test names pass, for a sandbox. Raises UnacceptableName.
+    `allow_reserved` lets RFC 6761 test names pass, for a sandbox; `allow_ip` lets IP addresses (RFC 8738).
+    Raises UnacceptableName.
     """
+    address = addresses.canonical(text, allow_reserved=allow_reserved) if allow_ip else None
+    if address is not None:
+        return Name(address)
     try:
         ascii_name, wildcard = rules.ascii_name(text, allow_reserved=allow_reserved)
     except UnacceptableName as refused:
@@ -108,7 +121,9 @@ def parse(text: str, *, allow_reserved: bool = False) -> Name:
     return Name(ascii_name, wildcard)
 
 
-def parse_many(text: str | Iterable[str], *, limit: int = 100, allow_reserved: bool = False) -> list[Name]:
+def parse_many(
+    text: str | Iterable[str], *, limit: int = 100, allow_reserved: bool = False, allow_ip: bool = False
+) -> list[Name]:
     """The names in a text (between blanks, line ends, commas or semicolons) or list, each once, in their order.
 
     Raises UnacceptableName for the first text that is none, for no name at all, and for more than `limit`.
@@ -121,7 +136,7 @@ def parse_many(text: str | Iterable[str], *, limit: int = 100, allow_reserved: b
         raise UnacceptableName("empty", "", _("Enter a domain name, for example example.com."))
     found: dict[Name, None] = {}
     for word in written:
-        found[parse(word, allow_reserved=allow_reserved)] = None
+        found[parse(word, allow_reserved=allow_reserved, allow_ip=allow_ip)] = None
         if len(found) > limit:
             raise _too_many(limit)
     return list(found)

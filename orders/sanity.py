@@ -94,6 +94,8 @@ def neighbours(product: Product, names: list[Name]) -> list[Finding]:
 
 def neighbour(name: Name) -> Name | None:
     """Return the name that visitors type as well, or None for a name that has no such twin."""
+    if name.is_ip:
+        return None
     if name.wildcard:
         return name.base
     if name.ascii == name.registrable:

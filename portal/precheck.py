@@ -18,8 +18,10 @@ AT_ONCE = 8
 def caa_check(product: Product, names: list[Name]) -> list[Refusal | Notice]:
     """Look up CAA for every name (RFC 8659). A lookup that fails informs and does not stop the order."""
     accounts = CaAccount.objects.for_product(product)
+    # CAA speaks of domain names only (RFC 8659 §3).
+    names = [name for name in names if not name.is_ip]
     issuers = sorted({issuer for account in accounts for issuer in account.caa_names()})
-    if not issuers:
+    if not issuers or not names:
         return []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         reports = list(pool.map(lambda name: caa.permits(name.ascii, name.wildcard, issuers), names))

@@ -23,6 +23,7 @@ from django.conf import settings
 from OpenSSL import SSL
 from OpenSSL.crypto import FILETYPE_ASN1, dump_certificate
 
+from identifiers.names import Name
 from outbound import call
 from validation.addresses import IPNetwork, may_connect, networks
 from validation.answers import Addresses
@@ -92,7 +93,7 @@ class Fetcher:
         """Shake hands with every address of the name and keep the certificates it shows; the port is dialled as is."""
         deadline = Deadline(self.seconds)
         try:
-            if not _is_dns_name(name):
+            if not _is_dns_name(name) and not Name.of(name).is_ip:
                 raise Unreachable("http_bad_url", name)
             addresses = self._resolved(name, deadline)[:MOST_ADDRESSES]
         except Unreachable as failure:
@@ -142,7 +143,9 @@ class Fetcher:
         return addresses[-1], self._request(target, addresses[-1], deadline)
 
     def _target(self, url: str, *, redirected: bool = False) -> SplitResult:
-        """The URL in parts, with a host that is a DNS name and a port that may be used. Raises Unreachable."""
+        """The URL in parts, with a port that may be used and a host that is a DNS name, or, not after a redirect,
+        an IP address in its one spelling (RFC 8738 §4). Raises Unreachable.
+        """
         wrong = "http_bad_redirect" if redirected else "http_bad_url"
         try:
             parts = urlsplit(url)
@@ -154,7 +157,7 @@ class Fetcher:
         if (
             parts.scheme not in ("http", "https")
             or "@" in parts.netloc
-            or not _is_dns_name(parts.hostname or "")
+            or not (_is_dns_name(parts.hostname or "") or (not redirected and _is_address(parts)))
         ):
             raise Unreachable(wrong, url)
         if port is not None and port not in self.ports:
@@ -163,6 +166,10 @@ class Fetcher:
 
     def _resolved(self, name: str, deadline: Deadline) -> tuple[str, ...]:
         """The addresses of the name. Raises Unreachable when there is none, or none that may be reached."""
+        if Name(name).is_ip:
+            if not may_connect(name, self.allowed):
+                raise Unreachable("http_private_address", name)
+            return (name,)
         found = self.resolver(deadline).addresses(name)
         if not found.all:
             raise Unreachable(_why_no_address(found), name)
@@ -304,7 +311,8 @@ def _peek(sock: socket.socket, name: str, deadline: Deadline) -> tuple[str, tupl
     context.set_cipher_list(b"ALL:@SECLEVEL=0")
     sock.setblocking(False)
     connection = SSL.Connection(context, sock)
-    connection.set_tlsext_host_name(name.encode("ascii"))
+    if not Name(name).is_ip:  # RFC 6066 §3: no literal address in SNI
+        connection.set_tlsext_host_name(name.encode("ascii"))
     connection.set_connect_state()
     while True:
         try:
@@ -350,6 +358,16 @@ def _is_dns_name(host: str) -> bool:
             0 < len(label) <= 63 and label.replace("-", "").replace("_", "").isalnum() for label in labels
         )
     return False
+
+
+def _is_address(parts: SplitResult) -> bool:
+    """True for an address written as `str(ip_address)` writes it: no octal, hexadecimal or shortened form."""
+    host = parts.hostname or ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return str(address) == host and parts.netloc.startswith("[") == (address.version == 6)
 
 
 def _why_no_address(found: Addresses) -> str:

@@ -11,6 +11,8 @@ from certificates.issuance import proving, sharing, waits
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
+from identifiers.addresses import address_in
+from identifiers.names import Name
 from validation import ledger
 from validation.models import Authorization, Challenge
 from validation.models.authorization import Method
@@ -47,6 +49,9 @@ def is_theirs(walk: Walk, row: Authorization | None, facts: AuthorizationFacts) 
 
 def name_of(facts: AuthorizationFacts) -> tuple[str, bool]:
     """Return A-label and wildcard flag; some CAs leave `*.` in the name (RFC 8555 §7.1.4 takes it away)."""
+    if facts.identifier.type == "ip":
+        address = address_in(facts.identifier.value)
+        return (str(address) if address else facts.identifier.value), False
     value = facts.identifier.value.lower().removesuffix(".")
     return value.removeprefix("*."), facts.wildcard or value.startswith("*.")
 
@@ -94,7 +99,7 @@ def method_for(walk: Walk, ascii_name: str, wildcard: bool) -> str:
     for name in walk.issuance.names:
         if name["ascii"] == ascii_name and name["wildcard"] == wildcard:
             return str(name["method"])
-    return str(Method.DNS)
+    return str(Method.HTTP if Name(ascii_name).is_ip else Method.DNS)
 
 
 def _challenges(walk: Walk, row: Authorization, facts: AuthorizationFacts) -> list[Challenge]:

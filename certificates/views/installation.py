@@ -51,4 +51,4 @@ def test_installation(request: HttpRequest, certificate_id: uuid.UUID) -> HttpRe
 def _host(request: HttpRequest) -> str:
     """The name somebody typed, for a wildcard; "" when none was. Raises UnacceptableName."""
     typed = request.POST.get("host", "").strip()
-    return names.parse(typed, allow_reserved=True).text if typed else ""
+    return names.parse(typed, allow_reserved=True, allow_ip=True).text if typed else ""

@@ -78,7 +78,10 @@ class OrderForm(forms.Form):
         text = self.cleaned_data["names"]
         try:
             self.parsed = parse_many(
-                text, limit=MOST_NAMES, allow_reserved=settings.VALIDATION_RESERVED_NAMES
+                text,
+                limit=MOST_NAMES,
+                allow_reserved=settings.VALIDATION_RESERVED_NAMES,
+                allow_ip=self.product.ip_addresses,
             )
         except UnacceptableName as refused:
             raise ValidationError(_said(refused), code=refused.slug) from refused

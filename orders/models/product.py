@@ -33,6 +33,11 @@ class Product(models.Model):
     description = models.TextField(_("description"), blank=True)
     level = models.CharField(_("level"), max_length=2, choices=Level.choices)
     wildcard = models.BooleanField(_("wildcard"), default=False, help_text=_("The first name is *.domain."))
+    ip_addresses = models.BooleanField(
+        _("IP addresses too"),
+        default=False,
+        help_text=_("RFC 8738. Few CAs offer it, some for a few days only."),
+    )
     names_included = models.PositiveSmallIntegerField(_("names included"), default=1)
     max_names = models.PositiveSmallIntegerField(_("names at most"), default=25)
     shown = models.BooleanField(_("shown"), default=True)

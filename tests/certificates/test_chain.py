@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from datetime import timedelta
 from typing import Any
 
@@ -236,3 +237,15 @@ def test_a_mutated_chain_never_passes(changes: list[tuple[float, int]]) -> None:
 
 
 _GOOD = leaf(hierarchy()[1], TEXTS).public_bytes(serialization.Encoding.DER)
+
+
+def test_an_address_must_stand_there_as_an_address() -> None:
+    names = [parse("8.8.8.8", allow_ip=True), parse("example.com")]
+    csr = keys.make_csr(samples.key_of(), names)
+    address, domain = x509.IPAddress(ipaddress.ip_address("8.8.8.8")), x509.DNSName("example.com")
+    check(sent(general_names=[address, domain], common=""), csr_der=csr, names=names, now=NOW)
+    as_text = sent(general_names=[x509.DNSName("8.8.8.8"), domain], common="")
+    assert refused_slug(as_text, names, csr) == "other_names"
+    assert refused_slug(sent(general_names=[domain], common=""), names, csr) == "other_names"
+    other = x509.IPAddress(ipaddress.ip_address("8.8.4.4"))
+    assert refused_slug(sent(general_names=[other, domain], common=""), names, csr) == "other_names"

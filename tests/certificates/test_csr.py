@@ -690,3 +690,32 @@ def test_shuffled_lines_are_refused() -> None:
     body = lines[1:-1]
     random.Random(1).shuffle(body)
     assert slugs_of("\n".join([lines[0], *body, lines[-1]]))
+
+
+# --- IP addresses, where the product carries them (RFC 8738) ------------------------------------------
+
+
+def test_addresses_in_a_csr_are_read_where_they_may_be_bought() -> None:
+    der = raw_csr(extensions=[san_of(b"\x08\x08\x08\x08", tag=0x87)])
+    assert [name.text for name in csr.read(der, allow_ip=True).names] == ["8.8.8.8"]
+    assert slugs_of(der) == ["san_ip"]
+
+
+@pytest.mark.parametrize("value", [b"\x7f\x00\x00\x01", b"\x0a\x00\x00\x01", bytes(16)])
+def test_an_inner_address_in_a_csr_is_refused(value: bytes) -> None:
+    with pytest.raises(UnacceptableCSR) as refused:
+        csr.read(raw_csr(extensions=[san_of(value, tag=0x87)]), allow_ip=True)
+    assert [problem.slug for problem in refused.value.problems] == ["bad_name"]
+
+
+@pytest.mark.parametrize("value", [b"", b"\x08\x08\x08", b"\x08" * 5, b"\x08\x08\x08\x08\xff\xff\xff\x00"])
+def test_an_address_of_a_wrong_length_is_refused(value: bytes) -> None:
+    with pytest.raises(UnacceptableCSR):
+        csr.read(raw_csr(extensions=[san_of(value, tag=0x87)]), allow_ip=True)
+
+
+def test_an_address_as_common_name_is_refused_even_there() -> None:
+    der = raw_csr(subject=common_name("8.8.8.8"), extensions=[san_of(b"\x08\x08\x08\x08", tag=0x87)])
+    with pytest.raises(UnacceptableCSR) as refused:
+        csr.read(der, allow_ip=True)
+    assert [problem.slug for problem in refused.value.problems] == ["common_name"]

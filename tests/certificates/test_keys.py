@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
@@ -118,3 +119,13 @@ def test_a_field_that_does_not_fit_is_named(field: str, value: str) -> None:
 def test_without_a_name_there_is_no_csr() -> None:
     with pytest.raises(ValueError):
         keys.make_csr(samples.key_of(), [])
+
+
+def test_an_address_stands_in_the_csr_as_an_address_and_never_as_common_name():
+    names = [Name("192.0.2.7"), Name("2001:db8::7"), Name("shop.example")]
+    request = x509.load_der_x509_csr(keys.make_csr(keys.generate("ec-p256"), names))
+    extension = request.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    assert [str(entry.value) for entry in extension.value] == ["192.0.2.7", "2001:db8::7", "shop.example"]
+    assert [type(entry) for entry in extension.value] == [x509.IPAddress, x509.IPAddress, x509.DNSName]
+    assert not list(request.subject)
+    assert extension.critical

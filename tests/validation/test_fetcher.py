@@ -233,7 +233,7 @@ SPELLINGS = [
     "0x7f.1",
     "2130706433",
     "017700000001\n127.0.0.1.",
-    "127.0.0.2",
+    "127.0.0.3",
     "127.255.255.254",
     "0",
     "0.0.0.0",
@@ -453,3 +453,32 @@ def test_a_handshake_that_never_ends_ends_at_the_deadline(dns, web):
     (chain,) = impatient(dns, web).served_chain("shop.example", web.port)
     assert chain.problem == "http_timeout"
     assert time.monotonic() - begin < 1.2
+
+
+# --- IP identifiers (RFC 8738) ------------------------------------------------------------------------
+
+
+def test_an_address_is_asked_itself_and_no_name_server(guarded):
+    fetcher, front, _canary = guarded
+    front.pages["/x"] = page("here")
+    report = fetcher.fetch("http://127.0.0.2/x")
+    assert (report.body, report.hops[0].address) == (b"here", "127.0.0.2")
+    assert [each.body for each in fetcher.fetch_each("http://127.0.0.2/x")] == [b"here"]
+
+
+def test_no_redirect_leads_to_an_address_not_even_to_an_allowed_one(guarded):
+    fetcher, front, _canary = guarded
+    front.pages["/x"] = redirect("http://127.0.0.2/y")
+    front.pages["/y"] = page("secret")
+    for url in ("http://127.0.0.2/x", "http://shop.example/x"):
+        report = fetcher.fetch(url)
+        assert report.problem == "http_bad_redirect"
+        assert report.body == b""
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.02", "[127.0.0.2]", "127.2", "0x7f.0.0.2", "::1", "[0:0:0:0:0:0:0:1]"]
+)
+def test_another_spelling_of_an_address_is_no_address(guarded, host):
+    fetcher, _front, _canary = guarded
+    assert fetcher.fetch(f"http://{host}/x").problem == "http_bad_url"

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 
 from identifiers import suffixes
+from identifiers.names import Name
 from validation.answers import Answer
 from validation.methods.base import Instruction, Text
 from validation.models import Authorization, Challenge
@@ -42,7 +43,8 @@ class Dns01:
     make_resolver: Callable[[], Resolver] = Resolver.configured
 
     def can_prove(self, identifier: str, wildcard: bool) -> bool:
-        return True
+        # RFC 8738 §7: there is no DNS record of an address that the CA would ask for.
+        return not Name(identifier).is_ip
 
     def instruction(self, challenge: Challenge, identifier: str) -> Instruction:
         zone = suffixes.registrable(identifier)

@@ -40,7 +40,7 @@ class Http01:
         return Instruction(
             kind="http",
             line=challenge.key_authorization,
-            url=f"http://{identifier}{path}",
+            url=f"http://[{identifier}]{path}" if ":" in identifier else f"http://{identifier}{path}",
             path=path,
             folder=f"{FOLDER}/",
             file_name=challenge.token,

@@ -16,6 +16,7 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.countries import COUNTRIES
 from certificates.activation.forms import names as lines
 from certificates.activation.forms.fields import PlainText
+from certificates.compromised import COMPROMISED
 from certificates.csr import CsrReport, against, read
 from certificates.csr_problems import Problem, UnacceptableCSR
 from certificates.models import Activation
@@ -145,7 +146,7 @@ class CsrForm(forms.Form):
         for field, warning in self.burnt.items():
             if field in self.fields and field != "csr":
                 self._refuse(field, warning, "private_key_pasted")
-        named, refused = lines.read_slots(self._typed(), self.slots)
+        named, refused = lines.read_slots(self._typed(), self.slots, allow_ip=self.plan.product.ip_addresses)
         if cleaned.get("csr_source") == Activation.CsrSource.PASTED:
             self._forget_errors(GENERATED_FIELDS)
             self._judge_csr(str(cleaned.get("csr", "")), named, refused)
@@ -183,7 +184,12 @@ class CsrForm(forms.Form):
 
     def _read_csr(self, text: str) -> None:
         try:
-            self.report = read(text, allow_reserved=settings.VALIDATION_RESERVED_NAMES)
+            self.report = read(
+                text,
+                allow_reserved=settings.VALIDATION_RESERVED_NAMES,
+                allow_ip=self.plan.product.ip_addresses,
+                forbidden_spki=COMPROMISED,
+            )
         except UnacceptableCSR as refused:
             self.csr_problems = list(refused.problems)
 

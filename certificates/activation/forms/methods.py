@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from certificates.models import Activation, ActivationName
+from identifiers.names import Name
 from validation.methods import METHODS, available_for
 
 EACH = "each"
@@ -65,6 +66,10 @@ class MethodsForm(forms.Form):
     @property
     def has_wildcard(self) -> bool:
         return any(name.wildcard for name in self.activation_names)
+
+    @property
+    def has_address(self) -> bool:
+        return any(Name(name.ascii).is_ip for name in self.activation_names)
 
     def _shared_method(self) -> str:
         """The choice for all that would give what is stored: a method, EACH, or "" before anything was chosen."""
@@ -144,6 +149,8 @@ def _why_not(slug: str, name: ActivationName) -> str:
     if not method.available:
         return str(method.unavailable_why)
     if not method.can_prove(name.ascii, name.wildcard):
+        if not name.wildcard:
+            return _("Not for an IP address: the certificate authority asks the server at that address.")
         return _(
             "Not for a wildcard: a file on one server says nothing about all the other names under the domain."
         )

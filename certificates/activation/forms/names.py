@@ -59,11 +59,15 @@ def fits(names: Sequence[Name], plan: Plan) -> bool:
     return bool(names) and wildcards <= plan.wildcard_names and len(names) - wildcards <= plan.single_names
 
 
-def read_slot(slot: Slot, text: str) -> Name:
+def read_slot(slot: Slot, text: str, *, allow_ip: bool = False) -> Name:
     """Return the name on one line; on a wildcard line the `*.` may be left out. Raises UnacceptableName."""
     if slot.wildcard and text and not text.lstrip().startswith("*"):
         text = f"*.{text.strip()}"
-    name = parse(text, allow_reserved=settings.VALIDATION_RESERVED_NAMES)
+    name = parse(
+        text,
+        allow_reserved=settings.VALIDATION_RESERVED_NAMES,
+        allow_ip=allow_ip and not slot.wildcard,
+    )
     if name.wildcard and not slot.wildcard:
         message = _("“%(name)s” is a wildcard. This line is for a single name: the plan was bought with it.")
         raise UnacceptableName("wildcard_not_bought", text, message % {"name": name.unicode}, name.ascii)
@@ -71,7 +75,7 @@ def read_slot(slot: Slot, text: str) -> Name:
 
 
 def read_slots(
-    texts: Mapping[str, str], slots: Sequence[Slot]
+    texts: Mapping[str, str], slots: Sequence[Slot], *, allow_ip: bool = False
 ) -> tuple[dict[str, Name], dict[str, UnacceptableName]]:
     """Return the good names and the refusals, each by its line. Empty lines are in neither."""
     names: dict[str, Name] = {}
@@ -81,7 +85,7 @@ def read_slots(
         if not text.strip():
             continue
         try:
-            names[slot.key] = read_slot(slot, text)
+            names[slot.key] = read_slot(slot, text, allow_ip=allow_ip)
         except UnacceptableName as refusal:
             refused[slot.key] = refusal
     refused |= _said_twice(names)

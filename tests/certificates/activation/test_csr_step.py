@@ -365,3 +365,15 @@ def test_a_new_name_without_a_method_opens_step_3_again(wizard_for):
     wizard.csr("a.shop.example", "b.shop.example", "c.shop.example")
     wizard.csr("x.shop.example", "y.shop.example")
     assert wizard.activation.methods_done_at is None
+
+
+def test_an_address_bought_can_be_named_and_shown_by_http_only(wizard_for):
+    wizard = wizard_for("203.0.113.7", "shop.example")
+    type(wizard.plan.product).objects.update(ip_addresses=True)
+    wizard.csr("203.0.113.7", "shop.example")
+    assert wizard.texts == ["203.0.113.7", "shop.example"]
+    wizard.contacts()
+    page = wizard.get("activation-methods").content.decode()
+    assert "An IP address is always shown by HTTP" in page
+    wizard.post("activation-methods", {"all": "dns-01"})
+    assert [name.method for name in wizard.activation.names.all()] == ["http-01", "dns-01"]

@@ -251,3 +251,25 @@ def test_pages_take_a_constant_number_of_queries(shop, client, django_assert_num
     many = " ".join(f"n{number}.example" for number in range(25))
     with django_assert_num_queries(2):
         client.post(reverse("order_price", args=["dv"]), {"names": many, "years": "1"})
+
+
+# --- IP addresses (RFC 8738) ----------------------------------------------------------------------------------
+
+
+def test_an_address_is_sold_only_by_a_product_that_carries_addresses(shop, client):
+    refused = client.post(url(), {"names": "8.8.8.8", "years": "1"})
+    assert "is an IP address" in refused.content.decode()
+    shop["dv"].ip_addresses = True
+    shop["dv"].save()
+    client.post(url(), {"names": "[2606:4700::1111]\n8.8.8.8\nshop.example", "years": "1"})
+    assert order_names(Order.objects.get()) == ["2606:4700::1111", "8.8.8.8", "shop.example"]
+
+
+def test_an_inner_address_is_refused_before_anybody_pays(shop, client, settings):
+    settings.VALIDATION_RESERVED_NAMES = False
+    shop["dv"].ip_addresses = True
+    shop["dv"].save()
+    answer = client.post(url(), {"names": "192.168.1.1", "years": "1"})
+    assert "is not a public address" in unescape(answer.content.decode())
+    assert typed(answer) == "192.168.1.1"
+    assert not Order.objects.exists()
