@@ -10,7 +10,7 @@ ENV PATH=/opt/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 VAR_DI
 RUN useradd --system --uid 10001 --home-dir /var/lib/chancery --create-home chancery
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /srv/chancery
-COPY manage.py ./
+COPY manage.py gunicorn.conf.py ./
 COPY portal portal
 COPY accounts accounts
 COPY audit audit
@@ -19,6 +19,7 @@ COPY certificates certificates
 COPY validation validation
 COPY identifiers identifiers
 COPY leases leases
+COPY outbound outbound
 COPY templates templates
 COPY static static
 # The manifest belongs into the image. The settings of this one command are those of a sandbox and end with it.

@@ -62,7 +62,13 @@ def call(kind: Kind, verb: str, peer: str = "") -> Iterator[Call]:
         this.seconds = time.monotonic() - this.started
         # Names are looked up by the hundred; a line for each would bury the rest.
         level = logging.DEBUG if kind in {"dns", "web"} else logging.INFO
-        log.log(level, "%s %s: %s in %.0f ms", this.name, peer, this.outcome, this.seconds * 1000)
+        facts = {
+            "call": this.name,
+            "peer": peer,
+            "outcome": this.outcome,
+            "ms": round(this.seconds * 1000, 1),
+        }
+        log.log(level, "%s %s: %s", this.name, peer, this.outcome, extra=facts)
         _tell("after", this)
 
 

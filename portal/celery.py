@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging.config
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -20,3 +23,11 @@ def _add_sweeper() -> None:
 
 
 _add_sweeper()
+
+
+@setup_logging.connect
+def _log_as_everybody_does(**_kwargs: Any) -> None:
+    """Celery would set up handlers of its own, and its level over ours."""
+    from django.conf import settings
+
+    logging.config.dictConfig(settings.LOGGING)

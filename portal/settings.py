@@ -7,6 +7,7 @@ from pathlib import Path
 from django.utils.translation import gettext_lazy as _
 
 from portal.env import database, env_bool, env_choice, env_int, env_list, env_str
+from portal.logs.lines import FORMATS, logging_config
 from portal.secrets_file import kept_secret
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "portal.logs.requests.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -301,19 +303,7 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 
-LOG_LEVEL = env_str("LOG_LEVEL", "INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        # At DEBUG these print whole JWS payloads (contacts, EAB) and request bodies.
-        "acme": {"level": "INFO"},
-        "stripe": {"level": "WARNING"},
-        "urllib3": {"level": "WARNING"},
-        "django.request": {"level": "ERROR"},
-    },
-}
+LOG_LEVEL = env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
+LOG_FORMAT = env_choice("LOG_FORMAT", "plain" if SANDBOX else "json", FORMATS)
+LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)
 SILENCED_SYSTEM_CHECKS: list[str] = []

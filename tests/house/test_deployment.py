@@ -121,7 +121,17 @@ def test_every_directory_the_image_copies_exists_and_none_is_forgotten():
     dockerfile = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     copied = set(re.findall(r"^COPY (?!--)(\S+) ", dockerfile, re.M))
     assert all((ROOT / name).exists() for name in copied)
-    rooms = {"portal", "accounts", "audit", "orders", "certificates", "validation", "identifiers", "leases"}
+    rooms = {
+        "portal",
+        "accounts",
+        "audit",
+        "orders",
+        "certificates",
+        "validation",
+        "identifiers",
+        "leases",
+        "outbound",
+    }
     assert rooms <= copied
     assert not {"sandbox", "runner", "tests"} & copied
 
