@@ -18,6 +18,7 @@ from certificates.models import AcmeOrder
 from leases import LeaseLost
 from orders.drafts import forget_stale
 from orders.queues import QUEUES as SHOP_QUEUES
+from portal.logs.whose import about_row
 from validation import probing
 from validation.models import Authorization
 
@@ -66,13 +67,14 @@ def work_one(name: str) -> bool:
     row = rows.claim_next(timezone.now())
     if row is None:
         return False
-    try:
-        work(row, timezone.now())
-    except LeaseLost:
-        log.info("%s %s went to another worker", name, row.pk)
-    except Exception:
-        # The lease lapses by itself and the row is tried again; nothing else waits for it meanwhile.
-        log.exception("%s %s failed", name, row.pk)
+    with about_row(name, row):
+        try:
+            work(row, timezone.now())
+        except LeaseLost:
+            log.info("%s %s went to another worker", name, row.pk)
+        except Exception:
+            # The lease lapses by itself and the row is tried again; nothing else waits for it meanwhile.
+            log.exception("%s %s failed", name, row.pk)
     return True
 
 

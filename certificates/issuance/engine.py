@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
+from structlog.contextvars import bind_contextvars
 
 from certificates.connection import connect, register
 from certificates.connectors.problems import CaError
@@ -42,11 +43,16 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
 
     Whatever died where: the step to take is read from the rows alone. Raises LeaseLost when another worker took over.
     """
-    rows = AcmeOrder.objects.select_related("account", "issuance__plan__owner", "issuance__key")
+    rows = AcmeOrder.objects.select_related(
+        "account", "issuance__plan__owner", "issuance__plan__item", "issuance__key"
+    )
     # By the epoch of the claim: read by its key alone, a row that another worker has claimed since would look like ours.
     claimed = rows.filter(pk=order.pk, epoch=order.epoch).first()
     if claimed is None:
         raise LeaseLost(f"AcmeOrder {order.pk}")
+    plan = claimed.issuance.plan
+    # Every line that is logged from here on can be found by them; the sweep forgets them after this row.
+    bind_contextvars(plan_id=str(plan.pk), order_id=str(plan.item.order_id))
     walk = Walk(order=claimed, clock=clock, lease_at=clock())
     with counting() as calls:
         done = go_on(walk)
