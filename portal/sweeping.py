@@ -19,8 +19,8 @@ from leases import LeaseLost
 from orders.drafts import forget_stale
 from orders.queues import QUEUES as SHOP_QUEUES
 from portal.logs.whose import about_row
-from validation import probing
-from validation.models import Authorization
+from validation import delegation, probing
+from validation.models import Authorization, Delegation, Publication
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ QUEUES: dict[str, tuple[Any, Work]] = {
     **SHOP_QUEUES,
     "acme_orders": (AcmeOrder.objects, advance),
     "authorizations": (Authorization.objects, look),
+    "delegations": (Delegation.objects, delegation.look),
+    "publications": (Publication.objects, delegation.tend),
     "letters": (Letter.objects, deliver),
 }
 

@@ -13,6 +13,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 urlpatterns = [
     path("", include("portal.urls_pages")),
     path("", include("orders.urls")),
+    path("", include("validation.urls")),
     path("certificates/", include("certificates.urls")),
     path("accounts/", include("allauth.urls")),
     path("staff/", include("portal.urls_staff")),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from audit.record import record
 from audit.vocabulary import Action
+from validation import delegation
 from validation.methods import METHODS
 from validation.models import Authorization, Probe
 from validation.problems import Finding
@@ -83,11 +85,23 @@ def _find(authorization: Authorization, now: datetime) -> Finding:
         slug = "not_offered" if method.available else "email_not_offered"
         return Finding(slug, in_place=False, facts={"name": authorization.text})
     try:
-        return method.look(authorization, challenge, now)
+        delegation.serve(authorization, challenge, now)
+        return _ours_in_time(authorization, method.look(authorization, challenge, now))
     except Exception:
         # Whatever a stranger's server made us trip over, the row goes on waiting and the page says so.
         log.exception("the look at %s failed", authorization.pk)
         return Finding("look_failed", in_place=False, facts={"name": authorization.text})
+
+
+def _ours_in_time(authorization: Authorization, finding: Finding) -> Finding:
+    """The alias is there and leads to us, but our own zone does not hold the value: nothing for the customer to do."""
+    if finding.in_place or finding.slug not in ("dns_cname_empty", "dns_wrong_value"):
+        return finding
+    waiting = authorization.publications.standing().exclude(problem="").select_related("delegation")
+    target = str(finding.facts.get("target", ""))
+    if not any(row.delegation.target == target for row in waiting):
+        return finding
+    return replace(finding, slug="delegation_zone_down")
 
 
 def _write(authorization: Authorization, finding: Finding, now: datetime, took: timedelta) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,22 +12,16 @@ from django.utils.translation import gettext_lazy as _
 from identifiers import suffixes
 from identifiers.names import Name
 from validation.answers import Answer
+from validation.key_authorization import LABEL, value_of
 from validation.methods.base import Instruction, Text
 from validation.models import Authorization, Challenge
 from validation.problems import Finding
 from validation.resolver import Resolver
 from validation.untrusted import clean
 
-LABEL = "_acme-challenge"
 TTL = 300
 _QUOTES = "\"'“”„‘’«»`\\"
 _ENOUGH = 10  # so many characters of a value are no coincidence
-
-
-def value_of(key_authorization: str) -> str:
-    """The TXT value: base64url of the SHA-256 digest, unpadded (RFC 8555 §8.4)."""
-    digest = hashlib.sha256(key_authorization.encode("ascii")).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode("ascii")
 
 
 @dataclass(frozen=True)

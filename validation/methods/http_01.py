@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 
 from validation.fetcher import Fetcher
+from validation.key_authorization import value_of
 from validation.methods.base import Instruction, Text
-from validation.methods.dns_01 import value_of
 from validation.models import Authorization, Challenge
 from validation.problems import Finding
 from validation.reports import FetchReport

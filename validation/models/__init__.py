@@ -2,6 +2,7 @@
 
 from validation.models.authorization import Authorization, Challenge
 from validation.models.control import Control
+from validation.models.delegation import Delegation, Publication
 from validation.models.probe import Probe
 
-__all__ = ["Authorization", "Challenge", "Control", "Probe"]
+__all__ = ["Authorization", "Challenge", "Control", "Delegation", "Probe", "Publication"]

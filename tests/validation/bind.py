@@ -1,0 +1,75 @@
+"""A real BIND on a loopback port: zones as text, a TSIG key for those that may be written."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+KEY_NAME = "chancery-dcv"
+SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
+
+CONF = """
+options {{
+  directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
+  pid-file "{folder}/named.pid"; session-keyfile "{folder}/session.key"; recursion no; dnssec-validation no;
+  notify no; minimal-responses yes;
+}};
+controls {{ }};
+key "{key}" {{ algorithm hmac-sha256; secret "{secret}"; }};
+"""
+HEAD = """$TTL 60
+@ IN SOA ns1 hostmaster 1 3600 600 86400 60
+@ IN NS ns1
+ns1 IN A 127.0.0.1
+"""
+
+
+@dataclass(frozen=True)
+class Bind:
+    port: int
+    folder: Path
+
+
+def free_port() -> int:
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        tcp.bind(("127.0.0.1", 0))
+        udp.bind(tcp.getsockname())
+        return int(tcp.getsockname()[1])
+
+
+@contextmanager
+def running_bind(folder: Path, zones: Mapping[str, str], *, written: tuple[str, ...] = ()) -> Iterator[Bind]:
+    """Serve these zones (records below a standard head); those `written` take signed updates."""
+    port = free_port()
+    conf = CONF.format(folder=folder, port=port, key=KEY_NAME, secret=SECRET)
+    for zone, records in zones.items():
+        (folder / f"{zone}.zone").write_text(HEAD + records + "\n")
+        leave = f"update-policy {{ grant {KEY_NAME} zonesub ANY; }};" if zone in written else ""
+        conf += f'zone "{zone}" {{ type primary; file "{zone}.zone"; {leave} }};\n'
+    (folder / "named.conf").write_text(conf)
+    program = shutil.which("named", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    assert program, "BIND (bind9) is not installed"
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen([program, "-g", "-c", str(folder / "named.conf")], stderr=log)
+    try:
+        _until_open(port, process)
+        yield Bind(port, folder)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _until_open(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _try in range(200):
+        assert process.poll() is None, "BIND ended"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError("BIND did not start")

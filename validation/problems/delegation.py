@@ -1,0 +1,60 @@
+"""Findings about what was set up once, so that no certificate after the first needs its customer."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from validation.problems.kinds import ERROR, OK, WAITING, WARNING, Problem
+
+DELEGATION: dict[str, Problem] = {
+    "delegation_in_place": Problem(
+        OK,
+        _("%(name)s points here: this name proves itself from now on."),
+        _("Leave the record where it is."),
+    ),
+    "delegation_missing": Problem(
+        WAITING,
+        _("There is no CNAME record at %(name)s yet."),
+        _("At your DNS provider, add a CNAME record with the host %(host)s and the target %(expected)s."),
+    ),
+    "delegation_txt_in_the_way": Problem(
+        ERROR,
+        _("There is a TXT record at %(name)s; a CNAME cannot stand beside it."),
+        _("Remove the TXT record at %(host)s, then add the CNAME with the target %(expected)s."),
+    ),
+    "delegation_elsewhere": Problem(
+        ERROR,
+        _("%(name)s points to %(target)s, not to us."),
+        _("Change the target of that CNAME record to %(expected)s."),
+    ),
+    "delegation_doubled_host": Problem(
+        ERROR,
+        _("The record is at %(found_at)s: your provider added the domain a second time."),
+        _("Edit the record and enter only %(host)s as the host, without %(zone)s at its end."),
+    ),
+    "delegation_doubled_target": Problem(
+        ERROR,
+        _("The record points to %(target)s: your provider added the domain to the target."),
+        _("Edit the record and write the target with a dot at its end: %(expected)s."),
+    ),
+    "delegation_unknown": Problem(
+        WARNING,
+        _("We could not look at %(name)s just now."),
+        _("Nothing to do for you. We look again by ourselves."),
+    ),
+    "delegation_zone_down": Problem(
+        WARNING,
+        _("Your side is done, but our own DNS does not take the value just now."),
+        _("Nothing to do for you. We try again by ourselves, and our staff are told."),
+    ),
+    "delegation_redirect_in_place": Problem(
+        OK,
+        _("%(name)s redirects here: this name proves itself from now on."),
+        _("Leave the redirect where it is."),
+    ),
+    "delegation_redirect_missing": Problem(
+        WAITING,
+        _("%(name)s does not redirect here yet."),
+        _("On your web server, redirect %(folder)s to %(expected)s."),
+    ),
+}

@@ -1,0 +1,38 @@
+"""Findings that no method owns."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext_lazy as _
+
+from validation.problems.kinds import ERROR as _ERROR
+from validation.problems.kinds import OK as _OK
+from validation.problems.kinds import WARNING as _WARNING
+from validation.problems.kinds import Problem
+
+GENERAL: dict[str, Problem] = {
+    "in_place": Problem(
+        _OK,
+        _("Everything is in place."),
+        _("Leave it there until the certificate is issued."),
+    ),
+    "not_offered": Problem(
+        _ERROR,
+        _("The CA does not offer this method for this name."),
+        _("Choose another method for this name."),
+    ),
+    "email_not_offered": Problem(
+        _ERROR,
+        _("Approval by email is not offered yet."),
+        _("Choose HTTP or DNS TXT Record for this name."),
+    ),
+    "expired": Problem(
+        _ERROR,
+        _("The CA's offer to validate this name has expired."),
+        _("Start again: a new value will be shown, and the old one can be removed."),
+    ),
+    "look_failed": Problem(
+        _WARNING,
+        _("We could not look: something failed on our side."),
+        _("Nothing to do for you. We look again by ourselves."),
+    ),
+}
