@@ -152,8 +152,13 @@ def running_pebble(
     environment: Mapping[str, str] | None = None,
     binding_keys: Mapping[str, str] | None = None,
     blocked: Sequence[str] = (),
+    dns: str = "127.0.0.1:1",
+    http_port: int = 0,
 ) -> Iterator[CaServer]:
-    """Debian's Pebble. `binding_keys` (kid to base64url HMAC key) makes external account binding required."""
+    """Debian's Pebble. `binding_keys` (kid to base64url HMAC key) makes external account binding required.
+
+    It asks the server `dns` about every name, and web servers at `http_port` where others ask at 80.
+    """
     authority = TestAuthority("Pebble's own TLS")
     certificate, key = authority.write_server_pair(folder)
     acme, management = free_port(), free_port()
@@ -162,7 +167,7 @@ def running_pebble(
         "managementListenAddress": f"127.0.0.1:{management}",
         "certificate": str(certificate),
         "privateKey": str(key),
-        "httpPort": free_port(),
+        "httpPort": http_port or free_port(),
         "tlsPort": free_port(),
         "ocspResponderURL": "",
         "externalAccountBindingRequired": bool(binding_keys),
@@ -172,7 +177,7 @@ def running_pebble(
     path = folder / "pebble.json"
     path.write_text(json.dumps({"pebble": config}))
     variables = os.environ | PEBBLE_ENVIRONMENT | dict(environment or {})
-    command = ["pebble", "-config", str(path), "-dnsserver", "127.0.0.1:1"]
+    command = ["pebble", "-config", str(path), "-dnsserver", dns]
     with _running(command, folder, variables) as process:
         directory = f"https://127.0.0.1:{acme}/dir"
         _wait_for(directory, authority.pem, process)

@@ -17,8 +17,8 @@ SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
 CONF = """
 options {{
   directory "{folder}"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};
-  pid-file "{folder}/named.pid"; session-keyfile "{folder}/session.key"; recursion no; dnssec-validation no;
-  notify no; minimal-responses yes;
+  pid-file "{folder}/named.pid"; session-keyfile "{folder}/session.key"; recursion yes; dnssec-validation no;
+  allow-query-cache {{ any; }}; allow-recursion {{ any; }}; notify no;
 }};
 controls {{ }};
 key "{key}" {{ algorithm hmac-sha256; secret "{secret}"; }};
