@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from certificates.activation.views import approve, configure
+from certificates.activation.views import approve, configure, once
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("<uuid:plan_id>/activation/", configure.resume, name="activation"),
@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<uuid:plan_id>/activation/csr/verify/", configure.verify_csr, name="activation-verify-csr"),
     path("<uuid:plan_id>/activation/contacts/", configure.contacts, name="activation-contacts"),
     path("<uuid:plan_id>/activation/methods/", configure.methods, name="activation-methods"),
+    path("<uuid:plan_id>/activation/once/", once.page, name="activation-once"),
+    path("<uuid:plan_id>/activation/once/<int:position>/", once.want, name="activation-once-want"),
     path("<uuid:plan_id>/activation/approve/", approve.approve, name="activation-approve"),
     path("<uuid:plan_id>/activation/approve/live/", approve.live, name="activation-live"),
     path("<uuid:plan_id>/activation/approve/check/", approve.check, name="activation-check"),

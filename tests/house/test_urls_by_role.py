@@ -80,6 +80,20 @@ ROWS = [
     Row("certificates/<uuid:plan_id>/activation/approve/<int:position>/method/", get=ALL_405, post="in 404 on 404 404"),
     # A name shown by DNS has no file, not for its owner either.
     Row("certificates/<uuid:plan_id>/activation/approve/<int:position>/file/", get="in 404 404 404 404", post=ALL_405),
+    Row("certificates/<uuid:plan_id>/activation/once/", get="in 404 200 404 404", post=ALL_405),
+    Row(
+        "certificates/<uuid:plan_id>/activation/once/<int:position>/",
+        get=ALL_405,
+        # Without a wish it is for no way at all.
+        post="in 404 404 404 404",
+    ),
+    # The CA comes without a name; only label and token of a challenge that is waited for say anything.
+    Row(
+        "dcv/<slug:label>/<str:token>",
+        get="404 404 404 404 404",
+        post=ALL_405,
+        values={"label": "0" * 32, "token": "none"},
+    ),
     # --- one's own account ------------------------------------------------------------------------------------------------
     Row("accounts/login/", get="200 on on on on", post="200 on on on on"),
     Row("accounts/logout/", get="on 200 200 200 200", post="on on on on on"),

@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 
 from accounts.addresses import client_address
 from accounts.people import signed_in
-from certificates.activation import steps
+from certificates.activation import once, steps
 from certificates.activation.opening import open_activation
 from certificates.activation.saving import Author
 from certificates.activation.verdicts import Verdict, verdict_of
@@ -92,6 +92,7 @@ def page(
         "since": step.version(activation),
         "draft": activation.drafts.get(step.slug),
         "failure": _failure(activation),
+        "once": once.recommended(),
     }
     return render(request, f"certificates/activation/{template}", context | more, status=status)
 

@@ -1,0 +1,121 @@
+"""Validate once: for each name of a plan, what can be set up so that later certificates need nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from certificates.models import Activation
+from identifiers import suffixes
+from validation import delegation
+from validation.key_authorization import LABEL
+from validation.methods import Row
+from validation.models import Delegation
+from validation.problems import Finding
+
+GAP = timedelta(seconds=3)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One arrangement for one name; `row` is None until the customer wants it."""
+
+    kind: str
+    label: str | Promise
+    row: Delegation | None
+
+    @property
+    def stands(self) -> bool:
+        return self.row is not None and self.row.stands
+
+    @property
+    def finding(self) -> Finding | None:
+        return self.row.last_finding if self.row is not None else None
+
+    @property
+    def rows(self) -> list[Row]:
+        """Return what to copy into the provider's form, or the rule for the web server."""
+        if self.row is None:
+            return []
+        return _record(self.row) if self.kind == Delegation.Kind.CNAME else _rules(self.row)
+
+
+@dataclass(frozen=True)
+class OnceName:
+    """One domain with the names of the plan that are proven at it (`shop.example`, `*.shop.example`)."""
+
+    position: int
+    ascii: str
+    texts: Sequence[str]
+    ways: Sequence[Way]
+
+    @property
+    def stands(self) -> bool:
+        return any(way.stands for way in self.ways)
+
+
+def names_of(activation: Activation, now: datetime) -> list[OnceName]:
+    """Return the plan's domains in their order. One query for all arrangements."""
+    owner = activation.plan.owner
+    texts: dict[str, list[str]] = {}
+    for name in activation.names.all():
+        texts.setdefault(name.ascii, []).append(name.text)
+    rows = Delegation.objects.of(owner).filter(identifier__in=texts)
+    known = {(row.identifier, row.kind): row for row in rows}
+    return [
+        OnceName(position, ascii_name, written, _ways(ascii_name, written, known))
+        for position, (ascii_name, written) in enumerate(texts.items(), start=1)
+    ]
+
+
+def _ways(ascii_name: str, written: Sequence[str], known: dict[tuple[str, str], Delegation]) -> list[Way]:
+    only_wildcard = all(text.startswith("*.") for text in written)
+    kinds = [
+        kind
+        for kind in delegation.kinds_for(ascii_name)
+        if kind != Delegation.Kind.REDIRECT or not only_wildcard
+    ]
+    return [Way(kind, Delegation.Kind(kind).label, known.get((ascii_name, kind))) for kind in kinds]
+
+
+def want(activation: Activation, position: int, kind: str, *, by: User, now: datetime) -> Delegation:
+    """Open the arrangement, or look at it again. Raises NotDelegable, LookupError for a name that is not there."""
+    name = next((name for name in names_of(activation, now) if name.position == position), None)
+    if name is None:
+        raise LookupError(position)
+    if kind not in {way.kind for way in name.ways}:
+        raise delegation.NotDelegable(f"{kind} for {name.ascii}")
+    row = delegation.offer(by, name.ascii, kind, now)
+    if row.finding and (row.asked_at is None or now - row.asked_at >= GAP):
+        delegation.ask(row, now)
+    return row
+
+
+def _record(row: Delegation) -> list[Row]:
+    zone = suffixes.registrable(row.identifier)
+    full_name = f"{LABEL}.{row.identifier}"
+    return [
+        Row(_("Type"), "CNAME"),
+        Row(_("Host"), full_name.removesuffix(f".{zone}")),
+        Row(_("Full name"), full_name),
+        Row(_("Target"), f"{row.target}."),
+    ]
+
+
+def _rules(row: Delegation) -> list[Row]:
+    target = delegation.redirect_to(row)
+    return [
+        Row("Nginx", f"location ~ ^{delegation.FOLDER}/(.+)$ {{ return 301 {target}$1; }}"),
+        Row("Apache", f"RedirectMatch 301 ^{delegation.FOLDER}/(.+)$ {target}$1"),
+    ]
+
+
+def recommended() -> bool:
+    """True where the operator has a zone for CNAMEs: then no certificate after the first needs its customer."""
+    return bool(settings.DELEGATION_ZONE)

@@ -1,0 +1,122 @@
+"""The page "Validate once": what to set up for each name, whether it is there, and that it is nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+from django.utils import timezone
+
+from tests.certificates.activation.conftest import Wizard, paid_plan
+from validation import delegation
+from validation.models import Delegation
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def zone(settings):
+    settings.DELEGATION_ZONE = "dcv.portal.example"
+    settings.DELEGATION_SERVER = "127.0.0.1:1"
+
+
+def once(wizard):
+    return wizard.get("activation-once").content.decode()
+
+
+def test_it_recommends_itself_where_the_method_is_chosen(wizard):
+    wizard.csr()
+    wizard.contacts()
+    assert wizard.url("activation-once") in wizard.get("activation-methods").content.decode()
+
+
+def test_without_a_zone_it_is_not_recommended(wizard, settings):
+    settings.DELEGATION_ZONE = ""
+    wizard.csr()
+    wizard.contacts()
+    assert "validate once" not in wizard.get("activation-methods").content.decode()
+    assert "CNAME" not in once(wizard)
+
+
+def test_a_wildcard_and_its_base_are_set_up_together_and_by_dns(wizard_for):
+    wizard = wizard_for("shop.example", "*.shop.example", "*.other.example")
+    wizard.csr()
+    page = once(wizard)
+    assert page.count("Show the record") == 2
+    assert page.count("Show the line") == 1
+
+
+def test_the_record_is_shown_when_wanted_and_stays_the_same(wizard):
+    wizard.csr()
+    assert not Delegation.objects.exists()
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    row = Delegation.objects.get()
+    page = once(wizard)
+    assert f"{row.target}." in page
+    assert "_acme-challenge" in page
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    assert Delegation.objects.get().label == row.label
+
+
+def test_the_line_for_the_web_server_leads_to_this_customers_label(wizard):
+    wizard.csr()
+    wizard.post("activation-once-want", {"kind": "redirect"}, 1)
+    row = Delegation.objects.get()
+    page = once(wizard)
+    assert f"/dcv/{row.label}/$1" in page
+    assert "RedirectMatch 301" in page
+
+
+def test_what_we_see_is_said_and_a_click_looks_again(wizard, monkeypatch):
+    wizard.csr()
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    row = Delegation.objects.get()
+    finding = {
+        "slug": "delegation_elsewhere",
+        "in_place": False,
+        "expected": f"{row.target}.",
+        "seen": "x.example",
+        "facts": {"name": "_acme-challenge.shop.example", "target": "x.example"},
+        "repair": delegation.line(row),
+    }
+    Delegation.objects.update(finding=finding, due_at=None)
+    page = once(wizard)
+    assert "points to x.example, not to us" in page
+    assert delegation.line(row).split(" IN ")[0] in page
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    row.refresh_from_db()
+    assert row.due_at <= timezone.now()
+
+
+def test_all_in_place_says_that_there_is_nothing_more_to_do(wizard):
+    wizard.csr()
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    Delegation.objects.update(
+        seen_at=timezone.now(), finding={"slug": "delegation_in_place", "in_place": True}
+    )
+    assert "All names prove themselves" in once(wizard)
+
+
+@pytest.mark.parametrize(("position", "kind"), [(1, ""), (1, "nonsense"), (2, "cname"), (0, "cname")])
+def test_a_wish_for_what_is_not_offered_does_not_exist(wizard, position, kind):
+    wizard.csr()
+    assert wizard.post("activation-once-want", {"kind": kind}, position).status_code == 404
+    assert not Delegation.objects.exists()
+
+
+def test_two_customers_with_one_name_are_shown_two_targets(wizard, client, bob):
+    wizard.csr()
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    hers = Delegation.objects.get()
+    client.force_login(bob)
+    his = Wizard(client, paid_plan(bob, "shop.example"))
+    his.csr()
+    his.post("activation-once-want", {"kind": "cname"}, 1)
+    page = once(his)
+    assert hers.label not in page
+    assert Delegation.objects.exclude(pk=hers.pk).get().label in page
+
+
+def test_the_page_costs_the_same_for_one_name_and_for_many(wizard_for, django_assert_max_num_queries):
+    wizard = wizard_for(*(f"n{number}.example" for number in range(20)))
+    wizard.csr()
+    with django_assert_max_num_queries(12):
+        once(wizard)
