@@ -30,7 +30,9 @@ SUPPORT: frozenset[str] = frozenset(
         "revocation",
         "campaign",
     )
-    | _may("validation", "view", "authorization", "challenge", "control", "probe")
+    | _may(
+        "validation", "view", "authorization", "challenge", "control", "probe", "delegation", "publication"
+    )
     | _may("accounts", "view", "letter")
     | _may("audit", "view", "entry")
     | {"certificates.retrigger_validation"}

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, links, list_of
-from validation.models import Authorization, Challenge, Control, Probe
+from validation.models import Authorization, Challenge, Control, Delegation, Probe, Publication
 
 
 class ChallengeInline(ReadOnlyInline):
@@ -142,3 +142,43 @@ class ControlAdmin(ReadOnlyAdmin):
     @admin.display(description=_("owner"))
     def owner_email(self, control: Control) -> str:
         return control.owner.email
+
+
+class PublicationInline(ReadOnlyInline):
+    model = Publication
+    fields = ("value", "wanted_at", "published_at", "removed_at", "tries", "problem")
+
+
+@admin.register(Delegation)
+class DelegationAdmin(ReadOnlyAdmin):
+    """What customers have set up once; `gone since` is where to look first."""
+
+    list_display = ("identifier", "kind", "owner", "created_at", "seen_at", "broken_at", "due_at")
+    list_filter = ("kind", ("broken_at", admin.EmptyFieldListFilter), "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("^identifier", "^owner__email", "=label")
+    uuid_search = ("pk", "owner_id")
+    guarded = {"owner": ("accounts.view_user", "owner_email")}
+    inlines = (PublicationInline,)
+    fields = (
+        "identifier",
+        "kind",
+        "owner",
+        "label",
+        "zone",
+        "created_at",
+        "asked_at",
+        "seen_at",
+        "broken_at",
+        "warned_at",
+        "due_at",
+        "last_finding_json",
+    )
+
+    @admin.display(description=_("owner"))
+    def owner_email(self, delegation: Delegation) -> str:
+        return delegation.owner.email
+
+    @admin.display(description=_("last finding"))
+    def last_finding_json(self, delegation: Delegation) -> SafeString | str:
+        return as_json(delegation.finding)

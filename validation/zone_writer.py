@@ -58,26 +58,29 @@ class ZoneWriter:
         """Have the value stand at `<label>.<zone>`, beside any others. Idempotent. Raises ZoneTrouble."""
         update = self._update()
         update.add(label, TTL, "TXT", f'"{value}"')
-        self._send(update)
+        self._exchange(update)
 
     def remove(self, label: str, value: str) -> None:
         """Take one value away; others stay, and one that is not there is no trouble. Raises ZoneTrouble."""
         update = self._update()
         update.delete(label, "TXT", f'"{value}"')
-        self._send(update)
+        self._exchange(update)
 
     def _update(self) -> dns.update.UpdateMessage:
         try:
             keyring = dns.tsigkeyring.from_text({self.key_name: self.secret})
             return dns.update.UpdateMessage(
-                self.zone, keyring=keyring, keyname=dns.name.from_text(self.key_name), keyalgorithm=ALGORITHMS[self.algorithm]
+                self.zone,
+                keyring=keyring,
+                keyname=dns.name.from_text(self.key_name),
+                keyalgorithm=ALGORITHMS[self.algorithm],
             )
         except (dns.exception.DNSException, ValueError, KeyError) as exc:
             raise ZoneTrouble(
                 f"the settings of the delegation zone are wrong ({type(exc).__name__})"
             ) from exc
 
-    def _send(self, update: dns.update.UpdateMessage) -> None:
+    def _exchange(self, update: dns.update.UpdateMessage) -> None:
         try:
             with call("dns", "UPDATE", self.server) as this:
                 answer = dns.query.tcp(update, self.server, port=self.port, timeout=SECONDS)

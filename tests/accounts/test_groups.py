@@ -32,7 +32,9 @@ SUPPORT_MAY = {
     "validation.view_authorization",
     "validation.view_challenge",
     "validation.view_control",
+    "validation.view_delegation",
     "validation.view_probe",
+    "validation.view_publication",
 }
 OPERATORS_MAY_TOO = {
     "accounts.view_user",

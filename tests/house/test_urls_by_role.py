@@ -167,6 +167,7 @@ NOUNS = {
     "validation/authorization": ("see", "see"),
     "validation/probe": ("see", "see"),
     "validation/control": ("see", "see"),
+    "validation/delegation": ("see", "see"),
     "certificates/caaccount": ("-", "run"),
     "certificates/activation": ("see", "see"),
     "certificates/issuance": ("see", "see"),

@@ -12,7 +12,7 @@ from certificates.models import AcmeOrder, Certificate, Inspection, Issuance, Pr
 from orders.models import Agreement, GatewayEvent, Refund
 from tests.conftest import NOW
 from tests.factories import PaymentFactory, plan_for
-from validation.models import Authorization, Challenge, Control, Probe
+from validation.models import Authorization, Challenge, Control, Delegation, Probe
 
 SECRET = "SEALED-BYTES-NOBODY-MAY-SEE"
 SESSION_URL = "https://pay.example/session-that-opens-something"
@@ -133,6 +133,9 @@ def issuance_of(plan, account, *, state: str, kind: str, names, status: str) -> 
                 owner=plan.owner, identifier=authorization.identifier, wildcard=authorization.wildcard, method="dns-01",
                 authorization=authorization, shown_at=created, expires_at=created + timedelta(days=200),
             )  # fmt: skip
+        Delegation.objects.get_or_create(
+            owner=plan.owner, identifier=authorization.identifier, defaults={"zone": "dcv.portal.example", "created_at": created}
+        )  # fmt: skip
         acme_order.authorizations.add(authorization)
         authorizations.append(authorization)
     return SimpleNamespace(issuance=issuance, acme_order=acme_order, authorizations=authorizations)

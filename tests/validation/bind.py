@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import dns.message
+import dns.query
+import dns.rcode
+
 KEY_NAME = "chancery-dcv"
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
 
@@ -59,10 +63,23 @@ def running_bind(folder: Path, zones: Mapping[str, str], *, written: tuple[str, 
         process = subprocess.Popen([program, "-g", "-c", str(folder / "named.conf")], stderr=log)
     try:
         _until_open(port, process)
+        _until_loaded(port, zones)
         yield Bind(port, folder)
     finally:
         process.terminate()
         process.wait(10)
+
+
+def _until_loaded(port: int, zones: Mapping[str, str]) -> None:
+    """The port is open before the zones are there: until then BIND answers SERVFAIL."""
+    for zone in zones:
+        for _try in range(200):
+            answer = dns.query.udp(dns.message.make_query(zone, "SOA"), "127.0.0.1", port=port, timeout=5)
+            if answer.rcode() == dns.rcode.NOERROR and answer.answer:
+                break
+            time.sleep(0.05)
+        else:
+            raise AssertionError(f"BIND did not load {zone}")
 
 
 def _until_open(port: int, process: subprocess.Popen[bytes]) -> None:
