@@ -82,9 +82,13 @@ def open_for_account(account: CaAccount, purpose: str, sealed: bytes) -> bytes:
 
 def rewrap_account(account: CaAccount) -> bool:
     """Wrap an account's secrets under the newest key-encryption key; False when nothing had to change. Raises CannotUnseal."""
+    held: dict[str, bytes] = {}
     changed: dict[str, bytes] = {}
-    for field, purpose in (("sealed_key", "account key"), ("sealed_eab_hmac", "eab hmac")):
+    secrets = {"sealed_key": "account key", "sealed_next_key": "account key", "sealed_eab_hmac": "eab hmac"}
+    for field, purpose in secrets.items():
         sealed = getattr(account, field)
         if sealed is not None and kid_of(bytes(sealed)) != ring().newest:
+            held[field] = bytes(sealed)
             changed[field] = rewrap(bytes(sealed), context=_account_context(account, purpose), ring=ring())
-    return bool(changed) and CaAccount.objects.filter(pk=account.pk).update(**changed) == 1
+    # Compare-and-swap: a key that was changed meanwhile must not come back.
+    return bool(changed) and CaAccount.objects.filter(pk=account.pk, **held).update(**changed) == 1
