@@ -10,6 +10,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from certificates.activation.steps import APPROVE, METHODS, first_unfinished
+from certificates.compromised import needs_new_csr
 from certificates.models import AcmeOrder, Certificate, Issuance
 from orders.models import Plan
 
@@ -48,7 +49,8 @@ def with_standing(plans: QuerySet[Plan]) -> QuerySet[Plan]:
     issuances = (
         Issuance.objects.defer("csr").order_by("created_at").prefetch_related(Prefetch("acme_orders", orders))
     )
-    certificates = Certificate.objects.defer("leaf_pem", "chain_pem").order_by("issued_at")
+    certificates = Certificate.objects.select_related("revocation").defer("leaf_pem", "chain_pem")
+    certificates = certificates.order_by("issued_at")
     return plans.select_related("product", "item__order", "activation").prefetch_related(
         Prefetch("issuances", issuances),
         Prefetch("certificates", certificates),
@@ -64,6 +66,8 @@ def standing_of(plan: Plan, now: datetime) -> Standing:
         return _of_stopped(plan, valid)
     if issuance is not None:
         return _of_issuance(issuance)
+    if newest is not None and newest.not_after > now and unwanted(newest) and plan.ends_at > now:
+        return _of_unwanted(plan, newest)
     if valid is not None:
         return _of_certificate(plan, valid, now)
     if newest is not None:
@@ -96,6 +100,13 @@ def in_force(plan: Plan, now: datetime) -> Certificate | None:
     newest = newest_certificate(plan)
     valid = newest is not None and newest.state == Certificate.State.VALID and newest.not_after > now
     return newest if valid else None
+
+
+def unwanted(certificate: Certificate) -> bool:
+    """True from the moment somebody asked to have it revoked; a CA's refusal makes a known key no safer."""
+    revocation = getattr(certificate, "revocation", None)
+    asked = revocation is not None and (revocation.under_way or revocation.of_compromised_key)
+    return asked or certificate.state == Certificate.State.REVOKED
 
 
 def newest_order(issuance: Issuance) -> AcmeOrder | None:
@@ -144,6 +155,25 @@ def _of_certificate(plan: Plan, certificate: Certificate, now: datetime) -> Stan
         )
     text = _("Your certificate is ready: download it, install it on your server, then test the installation.")
     return Standing(Headline.ISSUED, text, "customer", due)
+
+
+def _of_unwanted(plan: Plan, certificate: Certificate) -> Standing:
+    """A revoked certificate has not "Expired": the plan is paid for and due for its next one.
+
+    Where that would carry the key that became known, the plan is back at its first step: "Setup needed".
+    """
+    if certificate.state == Certificate.State.REVOKED:
+        text = _("The certificate was revoked.")
+    elif certificate.revocation.under_way:
+        text = _("Revocation under way: the certificate authority is being asked.")
+    else:
+        text = _("The certificate could not be revoked yet, and its key is known to others.")
+    activation = getattr(plan, "activation", None)
+    if activation is not None and needs_new_csr(activation, certificate):
+        text += " " + _("The next one needs a new key: bring a new CSR, or let us make it. It costs nothing more.")
+        return Standing(Headline.SETUP_NEEDED, text, "customer")
+    text += " " + _("Your plan goes on: get the next one, it costs nothing more.")
+    return Standing(Headline.REISSUE_DUE, text, "customer")
 
 
 def _of_lost(plan: Plan, certificate: Certificate, now: datetime) -> Standing:

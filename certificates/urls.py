@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from certificates.views import downloads, installation, overview, plan
+from certificates.views import downloads, installation, new_csr, overview, plan, revocation
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.plans, name="overview"),
@@ -13,6 +13,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<uuid:plan_id>/reissue/", plan.reissue, name="reissue"),
     path("issued/<uuid:certificate_id>/download/<slug:slug>/", downloads.download, name="download"),
     path("issued/<uuid:certificate_id>/destroy-key/", downloads.destroy_key, name="destroy-key"),
+    path("<uuid:plan_id>/new-csr/", new_csr.new_csr, name="new-csr"),
+    path("issued/<uuid:certificate_id>/revoke/", revocation.revoke, name="revoke"),
+    path("issued/<uuid:certificate_id>/revoke/live/", revocation.live, name="revoke-live"),
     path("issued/<uuid:certificate_id>/test/", installation.test_installation, name="test-installation"),
     path("", include("certificates.urls_activation")),
 ]

@@ -14,7 +14,8 @@ from accounts.models import Letter
 from audit import chain
 from certificates import reminding
 from certificates.issuance import advance
-from certificates.models import AcmeOrder
+from certificates.models import AcmeOrder, Revocation
+from certificates.revocation import revoke
 from leases import LeaseLost
 from orders.drafts import forget_stale
 from orders.queues import QUEUES as SHOP_QUEUES
@@ -44,6 +45,7 @@ QUEUES: dict[str, tuple[Any, Work]] = {
     "acme_orders": (AcmeOrder.objects, advance),
     "authorizations": (Authorization.objects, look),
     "letters": (Letter.objects, deliver),
+    "revocations": (Revocation.objects, revoke),
 }
 
 

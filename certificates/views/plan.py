@@ -108,7 +108,7 @@ def _everything(plan: Plan, now: datetime) -> dict[str, Any]:
 
 
 def _certificates(plan: Plan) -> list[Certificate]:
-    rows = plan.certificates.order_by("-issued_at").select_related("issuance__key")
+    rows = plan.certificates.order_by("-issued_at").select_related("issuance__key", "revocation")
     return list(rows.defer("issuance__csr", "issuance__key__sealed", "leaf_pem", "chain_pem"))
 
 

@@ -1,0 +1,118 @@
+"""Asking for a revocation. Only writes rows and rings; the queue talks to the CA."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from audit.record import record
+from audit.vocabulary import Action
+from certificates import issuance
+from certificates.compromised import key_of
+from certificates.models import Certificate, Issuance, Revocation
+from leases import ring
+
+Reason = Revocation.Reason
+
+
+class NotPossible(Exception):
+    """This certificate cannot be revoked, or not now; the message is for whoever asked."""
+
+
+def revocable(certificate: Certificate, now: datetime) -> bool:
+    """True while browsers would still trust it. A superseded certificate is as good as any until it expires."""
+    return certificate.state != Certificate.State.REVOKED and certificate.not_after > now
+
+
+def request(
+    certificate: Certificate,
+    reason: Reason,
+    *,
+    by: User,
+    now: datetime,
+    address: str | None = None,
+    note: str = "",
+) -> Revocation:
+    """Have a certificate revoked. Asked twice, the running request is returned; one the CA refused is opened again.
+
+    With a key that became known, every certificate of this owner under the same key goes too, and a request for
+    another one is withdrawn. `note` is an operator's own word for the audit log. Raises NotPossible.
+    """
+    with transaction.atomic():
+        held = Certificate.objects.select_for_update(of=("self",)).get(pk=certificate.pk)
+        _refuse(held, now)
+        row = _open(held, reason, by=by, now=now, address=address, note=note)
+        if reason == Reason.KEY_COMPROMISE:
+            for other in same_key(held, now).select_for_update(of=("self",)):
+                _open(other, reason, by=by, now=now, address=address, note=note)
+            _withdraw_requests(held, by=by, now=now)
+    ring()
+    return row
+
+
+def _refuse(certificate: Certificate, now: datetime) -> None:
+    if certificate.state == Certificate.State.REVOKED:
+        raise NotPossible(_("This certificate has been revoked before."))
+    if certificate.not_after <= now:
+        raise NotPossible(_("This certificate has expired: nobody trusts it any longer."))
+
+
+def _open(
+    certificate: Certificate, reason: Reason, *, by: User, now: datetime, address: str | None, note: str
+) -> Revocation:
+    wanted = {"reason": reason, "asked_by": by, "asked_at": now, "due_at": now}
+    row, created = Revocation.objects.select_for_update(of=("self",)).get_or_create(
+        certificate=certificate, defaults=wanted
+    )
+    if not created and not row.refused:
+        return row
+    if not created:
+        again = wanted | {"refused_at": None, "problem": None, "tries": 0}
+        Revocation.objects.filter(pk=row.pk).update(**again)
+        row.refresh_from_db()
+    record(
+        Action.REVOCATION_ASKED,
+        certificate,
+        now=now,
+        by=by,
+        address=address,
+        plan_id=certificate.plan_id,
+        serial=certificate.serial,
+        reason=Reason(reason).name.lower(),
+        **({"note": note} if note else {}),
+    )
+    return row
+
+
+def same_key(certificate: Certificate, now: datetime) -> QuerySet[Certificate]:
+    """Return the owner's other trusted certificates under this key: a reissue with the same CSR shares it.
+
+    Who knows the key can pretend to be the holder of any of them.
+    """
+    same = Certificate.objects.filter(
+        owner=certificate.owner_id, spki_sha256=certificate.spki_sha256, not_after__gt=now
+    )
+    others = same.exclude(pk=certificate.pk).exclude(state=Certificate.State.REVOKED)
+    return others.order_by("pk")
+
+
+def _withdraw_requests(certificate: Certificate, *, by: User, now: datetime) -> None:
+    """Stop what would certify the same key once more. Raises NotPossible while the CA is signing just that."""
+    running = Issuance.objects.filter(
+        plan__owner=certificate.owner_id, state=Issuance.State.WANTED, key__isnull=True, csr__isnull=False
+    )
+    for wanted in running:
+        if key_of(wanted) != certificate.spki_sha256:
+            continue
+        try:
+            issuance.withdraw(wanted, by=by, now=now)
+        except issuance.NotPossible as exc:
+            raise NotPossible(
+                _(
+                    "Another certificate with the same key is being made this moment. Ask again in a minute, so that both go."
+                )
+            ) from exc
