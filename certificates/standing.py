@@ -215,6 +215,10 @@ def _of_issuance(issuance: Issuance) -> Standing:
     if (order.problem or {}).get("type") == "chancery:name_busy":
         text = _("Another order for one of these names is under way there. We try again by ourselves.")
         return Standing(Headline.CHECKING, text, "ca", order.due_at)
+    if _in_trouble(order):
+        pending = order.status == AcmeOrder.Status.PENDING
+        headline = Headline.CHECKING if pending else Headline.ISSUING
+        return Standing(headline, _trouble(order), "ca", order.due_at)
     if order.status != AcmeOrder.Status.PENDING:
         return Standing(
             Headline.ISSUING, _("The certificate authority is making your certificate."), "ca", order.due_at
@@ -237,6 +241,17 @@ def _of_issuance(issuance: Issuance) -> Standing:
     if order.problem is not None:
         return Standing(Headline.CHECKING, _opening(order), "ca", order.due_at)
     return Standing(Headline.CHECKING, _("We are preparing your request."), "us", order.due_at)
+
+
+def _in_trouble(order: AcmeOrder) -> bool:
+    """True after a request that brought no verdict, until one does."""
+    return order.waiting_for == AcmeOrder.WaitingFor.CA and "failures" in (order.problem or {})
+
+
+def _trouble(order: AcmeOrder) -> str:
+    if "retry_at" in (order.problem or {}):
+        return _("The certificate authority asked us to come back later. We go on by ourselves then.")
+    return _("The certificate authority does not answer as it should right now. We try again by ourselves.")
 
 
 def _not_offered(order: AcmeOrder) -> bool:

@@ -47,7 +47,7 @@ SENTENCES: dict[str, str | Promise] = {
         "The CA gives answers that make no sense right now. We try again by ourselves."
     ),
     "serverInternal": _(
-        "The CA has a problem of its own right now. Nothing is wrong on your side: try again in a while."
+        "The CA has a problem of its own right now. Nothing is wrong on your side. We try again by ourselves."
     ),
 }
 
