@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Letter
-from certificates.models import AcmeOrder
+from certificates.models import AcmeOrder, Revocation
 from leases import Leased
 from orders.models import GatewayEvent, Payment, Refund
 from validation.models import Authorization
@@ -20,6 +20,7 @@ PATIENCE = timedelta(minutes=2)
 
 KINDS: tuple[tuple[str | Promise, type[Leased]], ...] = (
     (_("Orders at CAs"), AcmeOrder),
+    (_("Revocations"), Revocation),
     (_("Looks at customers' servers"), Authorization),
     (_("Payments to ask about"), Payment),
     (_("Refunds"), Refund),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _t
@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Letter
 from audit.admin_pages import page_of
-from certificates.models import AcmeOrder, CaAccount, Issuance
+from certificates.models import AcmeOrder, CaAccount, Issuance, Revocation
 from orders.models import GatewayEvent, Order, OrderItem, Payment, Refund
 
 SHOWN = 25
@@ -167,6 +167,24 @@ def _refused(now: datetime) -> Iterable[Stuck]:
         )
 
 
+def _revocations(now: datetime) -> Iterable[Stuck]:
+    """Refused while browsers still trust the certificate, or asked for so long ago that somebody should look."""
+    slow = Q(refused_at__isnull=True, tries__gt=0, asked_at__lte=now - PATIENCE["ca"])
+    rows = Revocation.objects.filter(Q(refused_at__isnull=False) | slow, done_at__isnull=True)
+    related = rows.filter(certificate__not_after__gt=now).select_related(
+        "certificate__plan__item__order", "certificate__plan__product"
+    )
+    deferred = related.defer("certificate__leaf_pem", "certificate__chain_pem")
+    for row in deferred.order_by("asked_at")[: SHOWN + 1]:
+        certificate = row.certificate
+        yield Stuck(
+            f"{certificate.plan.item.order.number} {', '.join(certificate.names[:3])}",
+            told(row.problem) or _t("No problem was reported."),
+            row.asked_at,
+            reverse("staff_plan", args=[certificate.plan_id]),
+        )
+
+
 def _letters(now: datetime) -> Iterable[Stuck]:
     for letter in Letter.objects.unsent().defer("body").order_by("created_at")[: SHOWN + 1]:
         what = f"{letter.subject} → {letter.to}"
@@ -201,6 +219,12 @@ FINDERS: tuple[tuple[str | Promise, str | Promise, str, Finder], ...] = (
         _("The CA will not issue for these names. The customer needs other names or their money back."),
         "bad",
         _refused,
+    ),
+    (
+        _("Certificates that should be revoked"),
+        _("The CA refuses, or has not done it for long. Ask again on the certificate's page, or have the CA do it."),
+        "bad",
+        _revocations,
     ),
     (
         _("Money that does not match"),

@@ -63,6 +63,10 @@ ROWS = [
         values={"slug": "nginx"},
     ),
     Row("certificates/issued/<uuid:certificate_id>/destroy-key/", get="in 405 405 405 405", post="in 404 on 404 404"),
+    Row("certificates/issued/<uuid:certificate_id>/revoke/", get="in 404 200 404 404", post="in 404 422 404 404"),
+    Row("certificates/issued/<uuid:certificate_id>/revoke/live/", get="in 404 200 404 404", post="in 405 405 405 405"),
+    # A request is under way for the owner's plan: there is no second one.
+    Row("certificates/<uuid:plan_id>/new-csr/", get="in 404 on 404 404", post="in 404 on 404 404"),
     Row("certificates/issued/<uuid:certificate_id>/test/", get="in 405 405 405 405", post="in 404 - 404 404"),
     # --- the wizard -----------------------------------------------------------------------------------------------------
     Row("certificates/<uuid:plan_id>/activation/", get="in 404 on 404 404", post=ALL_405),
@@ -130,6 +134,7 @@ ROWS = [
     Row("admin/orders/order/<uuid:order_id>/refund/", get="door door door 403 200", post="door door door 403 422"),
     Row("admin/orders/plan/<uuid:plan_id>/suspend/", get="door door door 403 200", post="door door door 403 422"),
     Row("admin/orders/plan/<uuid:plan_id>/resume/", get="door door door 403 200", post="door door door 403 422"),
+    Row("admin/certificates/certificate/<uuid:certificate_id>/revoke/", get="door door door 403 200", post="door door door 403 422"),
     Row("admin/certificates/caaccount/<uuid:account_id>/test/", get="door door door 405 405", post="door door door 403 -"),
     Row("admin/certificates/caaccount/<uuid:account_id>/resume/", get="door door door 405 405", post="door door door 403 on"),
 ]  # fmt: skip
@@ -159,6 +164,7 @@ NOUNS = {
     "certificates/acmeorder": ("see", "see"),
     "certificates/certificate": ("see", "see"),
     "certificates/inspection": ("see", "see"),
+    "certificates/revocation": ("see", "see"),
 }
 # An empty form is answered 200 with its errors: whoever gets that far may.
 ABILITIES = {
