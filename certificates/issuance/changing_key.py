@@ -69,7 +69,8 @@ def go_on(account: CaAccount, *, by: User | str, now: datetime, mine: AcmeOrder 
     if not _claim(account, now):
         return Outcome.WAITING if account.next_key_at else Outcome.KEPT
     working = AcmeOrder.objects.filter(account=account, lease_until__gt=now)
-    if working.exclude(pk=mine.pk if mine else None).exists():
+    others = working if mine is None else working.exclude(pk=mine.pk)
+    if others.exists():
         _release(account, now + SOON)
         return Outcome.WAITING
     sent_before = account.sealed_next_key is not None
