@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from django.db.models import Prefetch, QuerySet
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from certificates.activation.steps import APPROVE, METHODS, first_unfinished
 from certificates.compromised import needs_new_csr
 from certificates.models import AcmeOrder, Certificate, Issuance
+from certificates.upcoming import blocked_by, goes_on_after, ordered_at
 from orders.models import Plan
 
 
@@ -49,7 +50,7 @@ def with_standing(plans: QuerySet[Plan]) -> QuerySet[Plan]:
     issuances = (
         Issuance.objects.defer("csr").order_by("created_at").prefetch_related(Prefetch("acme_orders", orders))
     )
-    certificates = Certificate.objects.select_related("revocation").defer("leaf_pem", "chain_pem")
+    certificates = Certificate.objects.select_related("revocation", "renewal_info").defer("leaf_pem", "chain_pem")
     certificates = certificates.order_by("issued_at")
     return plans.select_related("product", "item__order", "activation").prefetch_related(
         Prefetch("issuances", issuances),
@@ -144,17 +145,20 @@ def _of_stopped(plan: Plan, valid: Certificate | None) -> Standing:
 
 def _of_certificate(plan: Plan, certificate: Certificate, now: datetime) -> Standing:
     due = reissue_due_at(certificate)
-    if due <= now and plan.ends_at > certificate.not_after + timedelta(days=1):
+    blocked, planned = blocked_by(certificate), ordered_at(plan, certificate, now)
+    if blocked:
+        return Standing(Headline.REISSUE_DUE, blocked, "customer")
+    if due <= now and goes_on_after(plan, certificate) and planned is None:
         text = _(
             "Your plan goes on, but this certificate ends soon: get the next one, it costs nothing more."
         )
         return Standing(Headline.REISSUE_DUE, text, "customer")
     if certificate.installed_at is not None:
         return Standing(
-            Headline.SECURED, _("We saw this certificate being served by your site."), "nobody", due
+            Headline.SECURED, _("We saw this certificate being served by your site."), "nobody", planned or due
         )
     text = _("Your certificate is ready: download it, install it on your server, then test the installation.")
-    return Standing(Headline.ISSUED, text, "customer", due)
+    return Standing(Headline.ISSUED, text, "customer", planned or due)
 
 
 def _of_unwanted(plan: Plan, certificate: Certificate) -> Standing:

@@ -14,7 +14,9 @@ from accounts.models import Letter
 from audit import chain
 from certificates import reminding
 from certificates.issuance import advance
-from certificates.models import AcmeOrder, Revocation
+from certificates.models import AcmeOrder, RenewalInfo, Revocation
+from certificates.renewal import engine as renewing
+from certificates.renewal.opening import open_missing
 from certificates.revocation import revoke
 from leases import LeaseLost
 from orders.drafts import forget_stale
@@ -45,6 +47,7 @@ QUEUES: dict[str, tuple[Any, Work]] = {
     "acme_orders": (AcmeOrder.objects, advance),
     "authorizations": (Authorization.objects, look),
     "letters": (Letter.objects, deliver),
+    "renewals": (RenewalInfo.objects, renewing.look),
     "revocations": (Revocation.objects, revoke),
 }
 
@@ -109,6 +112,7 @@ def seal_memory(now: datetime) -> None:
 TIDYING: list[Callable[[datetime], object]] = [
     reminding.expire,
     reminding.end_plans,
+    open_missing,
     reminding.remind,
     seal_memory,
     forget_stale,

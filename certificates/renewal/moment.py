@@ -31,11 +31,5 @@ def by_age(certificate: Certificate) -> datetime:
     return reissue_due_at(certificate) - _part_of(min(SPREAD, lifetime / LARGEST_SPREAD))
 
 
-def is_recalled(window_end: datetime | None, certificate: Certificate) -> bool:
-    """True if the CA wants the certificate replaced in the first half of its life: it is about to be revoked."""
-    half = certificate.not_before + (certificate.not_after - certificate.not_before) / 2
-    return window_end is not None and window_end < half
-
-
 def _part_of(span: timedelta) -> timedelta:
     return timedelta(seconds=secrets.randbelow(max(1, int(span.total_seconds()))))
