@@ -103,8 +103,7 @@ class Door:
                 raise OperationalError("chaos: the database failed")
             raise Struck(str(point))
         elif self.kind == "lost":
-            connection.close_if_unusable_or_obsolete()
-            if connection.connection is not None:
+            if connection.vendor != "sqlite" and connection.connection is not None:
                 connection.connection.close()
             raise OperationalError("chaos: the connection to the database broke")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
@@ -39,6 +39,8 @@ from validation.models import Authorization
 log = logging.getLogger(__name__)
 
 LONGEST_REST = 0.5
+# What the story is made of; a new certificate's renewal is another one.
+STORY = {AcmeOrder, Authorization, GatewayEvent, Letter}
 
 
 def begin(label: str, names: list[str], ca: dict[str, str], account_id: int | None = None) -> str:
@@ -155,24 +157,38 @@ def work(story: Story, patience: float) -> bool:
 
 
 def let_leases_lapse(*, hurry: bool) -> float:
-    """What takes a minute and a half otherwise. Return the longest lease that was left, in seconds.
+    """What takes a minute and a half otherwise; with `hurry`, rows that were put back after a fault come due as well.
 
-    `hurry`: rows that were put back after a fault come due as well. Return the longest of those waits too.
+    Return for how long the story would have stood still without this, in seconds.
     """
-    now, longest = timezone.now(), timedelta(0)
+    now = timezone.now()
+    longest = max([moment - now for moment in next_moments(hurry=hurry)], default=timedelta(0))
     for rows, _work in sweeping.QUEUES.values():
-        for row in rows.filter(due_at__isnull=False):
-            moments = [row.lease_until] if row.lease_until else []
-            if hurry and not (isinstance(row, Payment) and row.state == Payment.State.OPEN):
-                moments.append(row.due_at)
-            longest = max([longest, *(moment - now for moment in moments if moment)])
         rows.filter(lease_until__isnull=False).update(lease_until=now - timedelta(seconds=1))
         if hurry:
-            rows.filter(due_at__gt=now).exclude(lease_until__isnull=False, due_at__isnull=True).update(due_at=now)
+            rows.filter(due_at__gt=now).update(due_at=now)
     if hurry:
         for order in AcmeOrder.objects.filter(problem__retry_at__isnull=False, due_at__isnull=False):
             AcmeOrder.objects.filter(pk=order.pk).update(problem=order.problem | {"retry_at": now.isoformat()})
     return longest.total_seconds()
+
+
+def next_moments(*, hurry: bool) -> list[datetime]:
+    """When each row of the story is looked at next: after its lease, and with `hurry` at its own time if that is later."""
+    moments = []
+    for rows, _work in sweeping.QUEUES.values():
+        for row in rows.filter(due_at__isnull=False):
+            # Somebody else acts next: the customer at the page, the lookout for the order that waits for its names.
+            others_turn = isinstance(row, Payment) or (
+                isinstance(row, AcmeOrder)
+                and row.waiting_for == AcmeOrder.WaitingFor.CUSTOMER
+                and row.authorizations.filter(due_at__isnull=False).exists()
+            )
+            if row.lease_until is not None:
+                moments.append(row.lease_until)
+            if hurry and not others_turn and type(row) in STORY:
+                moments.append(row.due_at)
+    return moments
 
 
 def facts(story: Story) -> dict[str, Any]:

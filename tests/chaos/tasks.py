@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -18,14 +19,14 @@ def begin_story(job: dict[str, Any]) -> dict[str, Any]:
 
 def walk(job: dict[str, Any]) -> dict[str, Any]:
     """Work the story; armed with a point, be struck there. Tells what was passed on the way."""
-    story = Story(job["order"])
+    story, known = Story(job["order"]), set(sys.modules)
     longest = let_leases_lapse(hurry=job.get("hurry", False)) if job.get("fresh") else 0.0
     DOOR.arm(Point.read(job["point"]) if job.get("point") else None, job.get("kind", ""))
     over = work(story, job.get("patience", PATIENCE))
     DOOR.open = False
     return {
         "over": over, "struck": DOOR.struck, "longest": longest, "passed": [str(point) for point in DOOR.passed],
-        "facts": facts(story),
+        "facts": facts(story), "loaded": sorted(set(sys.modules) - known),
     }  # fmt: skip
 
 
