@@ -232,6 +232,10 @@ CHECKOUT_ORIGINS = env_list("CHECKOUT_ORIGINS", STRIPE_API_BASE if SANDBOX else 
 # --- The CA and the customer's servers --------------------------------------------------------------
 ACME_DIRECTORY_URL = env_str("ACME_DIRECTORY_URL", "https://127.0.0.1:14000/dir" if SANDBOX else "")
 ACME_CA_BUNDLE = env_str("ACME_CA_BUNDLE", str(VAR_DIR / "sandbox/pebble/ca.pem") if SANDBOX else "")
+# When an order is held up for so long at one CA, the product's next one is asked (certificates/issuance/choosing.py).
+CA_OUTAGE_SECONDS = env_int("CA_OUTAGE_SECONDS", 300)
+CA_LIMIT_WAIT_SECONDS = env_int("CA_LIMIT_WAIT_SECONDS", 900)
+CA_LOOKING_SECONDS = env_int("CA_LOOKING_SECONDS", 1800)
 VALIDATION_NAMESERVERS = env_list("VALIDATION_NAMESERVERS", "127.0.0.1:8053" if SANDBOX else "")
 # Recursive resolvers that only tell which servers hold a zone; empty: the system's own.
 VALIDATION_RESOLVERS = env_list("VALIDATION_RESOLVERS")
@@ -265,7 +269,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 HTTPS = PORTAL_URL.startswith("https://")
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 63072000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env_bool("HSTS_INCLUDE_SUBDOMAINS", HTTPS)
 SECURE_HSTS_PRELOAD = env_bool("HSTS_PRELOAD", HTTPS)
@@ -306,4 +310,13 @@ WHITENOISE_USE_FINDERS = DEBUG
 LOG_LEVEL = env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOG_FORMAT = env_choice("LOG_FORMAT", "plain" if SANDBOX else "json", FORMATS)
 LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)
+# --- Figures for Prometheus ------------------------------------------------------------------------------
+METRICS_TOKEN = env_str("METRICS_TOKEN")
+METRICS_NETWORKS = env_list("METRICS_NETWORKS")
+WORKER_METRICS_PORT = env_int("WORKER_METRICS_PORT", 0)
+WORKER_METRICS_ADDRESS = env_str("WORKER_METRICS_ADDRESS", "127.0.0.1")
+# prometheus_client reads it from the environment by itself; here it is made sure that the directory is there.
+PROMETHEUS_MULTIPROC_DIR = env_str("PROMETHEUS_MULTIPROC_DIR")
+if PROMETHEUS_MULTIPROC_DIR:
+    Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 SILENCED_SYSTEM_CHECKS: list[str] = []
