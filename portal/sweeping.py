@@ -22,6 +22,8 @@ from leases import LeaseLost
 from orders.drafts import forget_stale
 from orders.queues import QUEUES as SHOP_QUEUES
 from portal.logs.whose import about_row
+from portal.metrics.seen import counting_claim
+from portal.metrics.tallies import bring_up_to_date
 from validation import probing
 from validation.models import Authorization
 
@@ -72,12 +74,14 @@ def work_one(name: str) -> bool:
     row = rows.claim_next(timezone.now())
     if row is None:
         return False
-    with about_row(name, row):
+    with about_row(name, row), counting_claim(name, row) as claim:
         try:
             work(row, timezone.now())
         except LeaseLost:
+            claim.ended = "lost"
             log.info("%s %s went to another worker", name, row.pk)
         except Exception:
+            claim.ended = "failed"
             # The lease lapses by itself and the row is tried again; nothing else waits for it meanwhile.
             log.exception("%s %s failed", name, row.pk)
     return True
@@ -115,5 +119,6 @@ TIDYING: list[Callable[[datetime], object]] = [
     open_missing,
     reminding.remind,
     seal_memory,
+    bring_up_to_date,
     forget_stale,
 ]

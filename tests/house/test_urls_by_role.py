@@ -33,6 +33,8 @@ ROWS = [
     Row("guides/<slug:slug>/", get="200 200 200 200 200", post=ALL_405, values={"slug": "keys"}),
     Row("health/live", get="200 200 200 200 200", post=ALL_405),
     Row("health/ready", get="200 200 200 200 200", post=ALL_405),
+    # Nobody's without the token; tests/portal/metrics has whoever holds it.
+    Row("metrics", get="404 404 404 404 404", post=ALL_405),
     Row("theme.css", get="200 200 200 200 200", post=ALL_405),
     Row("styleguide/", get="200 200 200 200 200", post=ALL_405),
     Row("products/", get="200 200 200 200 200", post=ALL_405),
