@@ -222,7 +222,9 @@ FINDERS: tuple[tuple[str | Promise, str | Promise, str, Finder], ...] = (
     ),
     (
         _("Certificates that should be revoked"),
-        _("The CA refuses, or has not done it for long. Ask again on the certificate's page, or have the CA do it."),
+        _(
+            "The CA refuses, or has not done it for long. Ask again on the certificate's page, or have the CA do it."
+        ),
         "bad",
         _revocations,
     ),

@@ -34,7 +34,6 @@ WITHOUT_PAGE = {
     "CaUse",
     "Campaign",
     "RenewalInfo",
-    "Revocation",
     "Challenge",
     "PrivateKey",
 }
