@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from certificates.activation.steps import APPROVE, METHODS, first_unfinished
 from certificates.compromised import needs_new_csr
+from certificates.held_up import MOVED, moved_text, sentence_of, slug_of
 from certificates.models import AcmeOrder, Certificate, Issuance
 from certificates.upcoming import blocked_by, goes_on_after, ordered_at
 from orders.models import Plan
@@ -50,7 +51,9 @@ def with_standing(plans: QuerySet[Plan]) -> QuerySet[Plan]:
     issuances = (
         Issuance.objects.defer("csr").order_by("created_at").prefetch_related(Prefetch("acme_orders", orders))
     )
-    certificates = Certificate.objects.select_related("revocation", "renewal_info").defer("leaf_pem", "chain_pem")
+    certificates = Certificate.objects.select_related("revocation", "renewal_info").defer(
+        "leaf_pem", "chain_pem"
+    )
     certificates = certificates.order_by("issued_at")
     return plans.select_related("product", "item__order", "activation").prefetch_related(
         Prefetch("issuances", issuances),
@@ -66,7 +69,7 @@ def standing_of(plan: Plan, now: datetime) -> Standing:
     if plan.state in {Plan.State.SUSPENDED, Plan.State.ENDED}:
         return _of_stopped(plan, valid)
     if issuance is not None:
-        return _of_issuance(issuance)
+        return _of_issuance(issuance, now)
     if newest is not None and newest.not_after > now and unwanted(newest) and plan.ends_at > now:
         return _of_unwanted(plan, newest)
     if valid is not None:
@@ -155,7 +158,10 @@ def _of_certificate(plan: Plan, certificate: Certificate, now: datetime) -> Stan
         return Standing(Headline.REISSUE_DUE, text, "customer")
     if certificate.installed_at is not None:
         return Standing(
-            Headline.SECURED, _("We saw this certificate being served by your site."), "nobody", planned or due
+            Headline.SECURED,
+            _("We saw this certificate being served by your site."),
+            "nobody",
+            planned or due,
         )
     text = _("Your certificate is ready: download it, install it on your server, then test the installation.")
     return Standing(Headline.ISSUED, text, "customer", planned or due)
@@ -174,7 +180,9 @@ def _of_unwanted(plan: Plan, certificate: Certificate) -> Standing:
         text = _("The certificate could not be revoked yet, and its key is known to others.")
     activation = getattr(plan, "activation", None)
     if activation is not None and needs_new_csr(activation, certificate):
-        text += " " + _("The next one needs a new key: bring a new CSR, or let us make it. It costs nothing more.")
+        text += " " + _(
+            "The next one needs a new key: bring a new CSR, or let us make it. It costs nothing more."
+        )
         return Standing(Headline.SETUP_NEEDED, text, "customer")
     text += " " + _("Your plan goes on: get the next one, it costs nothing more.")
     return Standing(Headline.REISSUE_DUE, text, "customer")
@@ -208,7 +216,7 @@ def _of_setup(plan: Plan) -> Standing:
     return Standing(Headline.SETUP_NEEDED, text, "customer")
 
 
-def _of_issuance(issuance: Issuance) -> Standing:
+def _of_issuance(issuance: Issuance, now: datetime) -> Standing:
     order = newest_order(issuance)
     if order is None or order.waiting_for == AcmeOrder.WaitingFor.OPERATOR:
         text = _("Something at the certificate authority needs our staff. You need not do anything.")
@@ -216,13 +224,10 @@ def _of_issuance(issuance: Issuance) -> Standing:
     if order.status == AcmeOrder.Status.INVALID:
         text = _("The certificate authority did not find what it looked for. Correct it, then try again.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer")
-    if (order.problem or {}).get("type") == "chancery:name_busy":
-        text = _("Another order for one of these names is under way there. We try again by ourselves.")
-        return Standing(Headline.CHECKING, text, "ca", order.due_at)
-    if _in_trouble(order):
+    held_up = _held_up(order, now)
+    if held_up:
         pending = order.status == AcmeOrder.Status.PENDING
-        headline = Headline.CHECKING if pending else Headline.ISSUING
-        return Standing(headline, _trouble(order), "ca", order.due_at)
+        return Standing(Headline.CHECKING if pending else Headline.ISSUING, held_up, "ca", order.due_at)
     if order.status != AcmeOrder.Status.PENDING:
         return Standing(
             Headline.ISSUING, _("The certificate authority is making your certificate."), "ca", order.due_at
@@ -236,15 +241,27 @@ def _of_issuance(issuance: Issuance) -> Standing:
             "ca",
             order.due_at,
         )
-    if order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER and _not_offered(order):
-        text = _("One of your names cannot be shown this way. Choose another method for it.")
-        return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
     if order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER:
-        text = _("Publish the record or file for each name. We keep looking and go on by ourselves.")
-        return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
+        return Standing(Headline.WAITING_FOR_YOU, _what_to_publish(issuance, order), "customer", order.due_at)
     if order.problem is not None:
         return Standing(Headline.CHECKING, _opening(order), "ca", order.due_at)
     return Standing(Headline.CHECKING, _("We are preparing your request."), "us", order.due_at)
+
+
+def _held_up(order: AcmeOrder, now: datetime) -> str:
+    """Return what keeps the CA from going on, empty when nothing does."""
+    if slug_of(order.problem) == "chancery:name_busy":
+        return _("Another order for one of these names is under way there. We try again by ourselves.")
+    told = sentence_of(order.problem, order.due_at, now)
+    return told or (_trouble(order) if _in_trouble(order) else "")
+
+
+def _what_to_publish(issuance: Issuance, order: AcmeOrder) -> str:
+    if _not_offered(order):
+        return _("One of your names cannot be shown this way. Choose another method for it.")
+    if was_moved(issuance, order):
+        return moved_text(published=True)
+    return _("Publish the record or file for each name. We keep looking and go on by ourselves.")
 
 
 def _in_trouble(order: AcmeOrder) -> bool:
@@ -256,6 +273,13 @@ def _trouble(order: AcmeOrder) -> str:
     if "retry_at" in (order.problem or {}):
         return _("The certificate authority asked us to come back later. We go on by ourselves then.")
     return _("The certificate authority does not answer as it should right now. We try again by ourselves.")
+
+
+def was_moved(issuance: Issuance, order: AcmeOrder) -> bool:
+    """True if the customer had been told what to publish for another CA before this order."""
+    before = [row for row in issuance.acme_orders.all() if row.attempt < order.attempt]
+    last = max(before, key=lambda row: row.attempt, default=None)
+    return last is not None and slug_of(last.problem) == MOVED and bool((last.problem or {}).get("published"))
 
 
 def _not_offered(order: AcmeOrder) -> bool:

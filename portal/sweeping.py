@@ -13,7 +13,7 @@ from accounts.mail import deliver
 from accounts.models import Letter
 from audit import chain
 from certificates import reminding
-from certificates.issuance import advance
+from certificates.issuance import advance, limits
 from certificates.models import AcmeOrder, RenewalInfo, Revocation
 from certificates.renewal import engine as renewing
 from certificates.renewal.opening import open_missing
@@ -121,4 +121,5 @@ TIDYING: list[Callable[[datetime], object]] = [
     seal_memory,
     bring_up_to_date,
     forget_stale,
+    limits.forget,
 ]

@@ -18,7 +18,7 @@ from certificates.connectors.problems import (
     RetryAt,
     TryAgain,
 )
-from certificates.issuance import closing, waits
+from certificates.issuance import choosing, closing, waits
 from certificates.issuance.problems import as_json, ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -33,9 +33,10 @@ ACCOUNT_PROBLEMS = {
         "badSignatureAlgorithm",
         "invalidContact",
         "unsupportedContact",
-        "invalidProfile",
     )
 }
+# What every customer's account of the same pattern would meet as well.
+OF_THE_PATTERN = {ACME_PREFIX + word for word in ("userActionRequired", "externalAccountRequired")}
 UNAUTHORIZED = ACME_PREFIX + "unauthorized"
 NO_ACCOUNT = ACME_PREFIX + "accountDoesNotExist"
 
@@ -44,7 +45,7 @@ def after(walk: Walk, error: CaError) -> Done:
     """Turn a refusal into a row that says what happened and when we look again. Transport faults change no status."""
     problem = as_json(error.problem, walk.now)
     if isinstance(error, RetryAt | TryAgain):
-        return again(walk, problem, error.retry_at)
+        return choosing.after_trouble(walk, again(walk, problem, error.retry_at))
     if isinstance(error, NotFound):
         # Without an order it is the CA's directory or account that is not where it was.
         return closing.start_afresh(walk, problem) if walk.order.url else needs_operator(walk, problem)
@@ -60,14 +61,15 @@ def after(walk: Walk, error: CaError) -> Done:
 def again(walk: Walk, problem: dict[str, Any], retry_at: datetime | None) -> Done:
     """Come back when the CA says, else after a wait that grows with each failure since the last success."""
     order, now = walk.order, walk.now
-    failures = int((order.problem or {}).get("failures", 0))
+    before = order.problem or {}
+    failures, since = int(before.get("failures", 0)), before.get("since", now.isoformat())
     wait = waits.retry(failures)
     due = max(waits.at_or(retry_at, now, wait), now + min(wait, waits.TOLD_AGAIN))
     told = {"retry_at": retry_at.isoformat()} if retry_at is not None and retry_at > now else {}
     return Done(
         due,
         waiting_for=AcmeOrder.WaitingFor.CA,
-        problem=problem | {"failures": failures + 1} | told,
+        problem=problem | {"failures": failures + 1, "since": since} | told,
     )
 
 
@@ -131,7 +133,9 @@ def account_stands(walk: Walk) -> bool:
 
 def pause(walk: Walk, why: str, problem: dict[str, Any]) -> None:
     account, now = walk.order.account, walk.now
-    if account.pause(why[:1000], now):
+    if problem["type"] in OF_THE_PATTERN:
+        account = account.house_account
+    if account.pause(why[:1000], now, problem.get("instance") or ""):
         plan_id = walk.issuance.plan_id
         record(Action.CA_PAUSED, account, now=now, by="issuance", plan_id=plan_id, problem=problem)
 

@@ -35,6 +35,12 @@ class Walk:
     clock: Callable[[], datetime]
     lease_at: datetime
     connector: Connector | None = None
+    # newOrder's place among the account's limits was taken in this very walk: nothing can have been lost yet.
+    slot_taken: bool = False
+    # What to ask the CA for was settled, and committed, in this very walk.
+    profile_chosen: bool = False
+    # This order goes ahead to see whether the CA is well again.
+    probes: bool = False
     _authorizations: list[Authorization] | None = field(default=None, repr=False)
 
     @property
