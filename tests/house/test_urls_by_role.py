@@ -57,6 +57,7 @@ ROWS = [
     Row("certificates/", get="in 200 200 200 200", post="in 405 405 405 405"),
     Row("certificates/<uuid:plan_id>/", get="in 404 200 404 404", post="in 405 405 405 405"),
     Row("certificates/<uuid:plan_id>/live/", get="in 404 200 404 404", post="in 405 405 405 405"),
+    Row("certificates/<uuid:plan_id>/automatic/", get="in 405 405 405 405", post="in 404 on 404 404"),
     Row("certificates/<uuid:plan_id>/reissue/", get="in 405 405 405 405", post="in 404 on 404 404"),
     Row(
         "certificates/issued/<uuid:certificate_id>/download/<slug:slug>/",
