@@ -20,7 +20,7 @@ from certificates.models import Certificate, Revocation
 from certificates.next_step import next_step
 from certificates.revocation import NotPossible, issuing_account, request, revocable, same_key
 from certificates.revocation.form import RevokeForm
-from certificates.standing import newest_certificate, standing_of, with_standing
+from certificates.standing import may_reissue, newest_certificate, standing_of, with_standing
 from orders.models import Plan
 
 
@@ -100,6 +100,7 @@ def _context(certificate: Certificate, now: datetime) -> dict[str, object]:
         "plan": plan,
         "revocation": revocation,
         "action": next_step(plan, standing_of(plan, now), now),
+        "may_reissue": may_reissue(plan, now),
         "newest": newest is not None and newest.pk == certificate.pk,
         "expired": certificate.not_after <= now,
         "state": "none" if revocation is None else f"{revocation.under_way}-{revocation.tries}",
