@@ -15,6 +15,8 @@ from validation.models import Authorization
 
 
 class AcmeOrderQuerySet(LeasedQuerySet["AcmeOrder"]):
+    owner_path = "issuance__plan__owner_id"
+
     def open(self) -> Self:
         """Return the orders whose story is not over."""
         return self.exclude(status__in=[AcmeOrder.Status.VALID, AcmeOrder.Status.INVALID])
