@@ -67,7 +67,8 @@ def database(url: str) -> dict[str, object]:
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {k: v for k, v in parse_qsl(parts.query) if k != "host"},
+            # A server that does not answer must not hold a worker or a page for minutes.
+            "OPTIONS": {"connect_timeout": "5"} | {k: v for k, v in parse_qsl(parts.query) if k != "host"},
         }
     raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgres://")
 

@@ -100,7 +100,13 @@ DATABASES = {"default": database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env_str("REDIS_URL")
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
+        }
+    }
 else:
     # Rate limits must hold across the web processes, which a per-process cache would not do.
     CACHES = {
@@ -132,11 +138,9 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_POOL = env_choice(
-    "CELERY_WORKER_POOL",
-    "threads" if CELERY_BROKER_URL.startswith("filesystem") else "prefork",
-    ("threads", "prefork"),
-)
+# The work is done by the sweepers of the worker's own process, which a message only wakes. With child processes, each
+# of them would sweep too: all reaching for the same rows, and five times the memory. More cores: more workers.
+CELERY_WORKER_POOL = env_choice("CELERY_WORKER_POOL", "threads", ("threads", "prefork"))
 CELERY_WORKER_CONCURRENCY = env_int("CELERY_WORKER_CONCURRENCY", 4)
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 1 if SANDBOX else 5)
 SWEEPER_THREADS = env_int("SWEEPER_THREADS", 2)
