@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -74,6 +75,7 @@ def _open(
         again = wanted | {"refused_at": None, "problem": None, "tries": 0}
         Revocation.objects.filter(pk=row.pk).update(**again)
         row.refresh_from_db()
+    more: dict[str, Any] = {"note": note} if note else {}
     record(
         Action.REVOCATION_ASKED,
         certificate,
@@ -83,7 +85,7 @@ def _open(
         plan_id=certificate.plan_id,
         serial=certificate.serial,
         reason=Reason(reason).name.lower(),
-        **({"note": note} if note else {}),
+        **more,
     )
     return row
 
