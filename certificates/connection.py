@@ -79,9 +79,7 @@ def register(account: CaAccount, connector: Connector, now: datetime) -> None:
     """Open the account at the CA, or find it again, and store what the CA says about itself. Raises a CaError."""
     house, facts = account.house_account, connector.directory()
     note_directory(house, facts)
-    opened = connector.register(
-        terms_agreed=house.terms_agreed_at is not None or not facts.terms_of_service
-    )
+    opened = connector.register(terms_agreed=house.terms_agreed_at is not None or not facts.terms_of_service)
     if opened.status in {AccountStatus.DEACTIVATED, AccountStatus.REVOKED}:
         text = f"The CA has closed this account: its status is {opened.status.value}."
         raise OperatorMustAct(Problem(ACME_PREFIX + "unauthorized", text))
@@ -93,13 +91,18 @@ def register(account: CaAccount, connector: Connector, now: datetime) -> None:
         if house.terms_agreed_at is not None and not house.terms_url:
             agreed = CaAccount.objects.filter(pk=house.pk, terms_url="")
             agreed.update(terms_url=facts.terms_of_service or "")
-    account.refresh_from_db(fields=["account_url", "caa_identities", "profiles", "terms_url", "terms_offered"])
+    account.refresh_from_db(
+        fields=["account_url", "caa_identities", "profiles", "terms_url", "terms_offered"]
+    )
 
 
-def note_directory(house: CaAccount, facts: DirectoryFacts) -> None:
-    """Store what the CA says about itself with the account and those of its customers, where it is news."""
+def note_directory(house: CaAccount, facts: DirectoryFacts, *, caa: bool = True) -> None:
+    """Store what the CA says about itself with the account and those of its customers, where it is news.
+
+    The CAA issuer names only with `caa`: an operator may have typed others for a reason.
+    """
     told = {
-        "caa_identities": list(facts.caa_identities) or house.caa_identities,
+        "caa_identities": (list(facts.caa_identities) if caa else []) or house.caa_identities,
         "terms_offered": facts.terms_of_service or "",
         "profiles": dict(facts.profiles),
         "has_renewal_info": facts.has_renewal_info,

@@ -41,7 +41,7 @@ class Outcome(StrEnum):
     WAITING = "waiting"
 
 
-def ask(account: CaAccount, *, by: User, now: datetime, address: str | None = None) -> None:
+def ask(account: CaAccount, *, by: User, now: datetime, address: str | None = None, reason: str = "") -> None:
     """Want another key for the account: from now on its orders stand still. Asked twice it is the same wish. Raises NotNow."""
     if not account.account_url:
         raise NotNow(_("This account has not been opened yet; its first key is made with the first order."))
@@ -57,7 +57,7 @@ def ask(account: CaAccount, *, by: User, now: datetime, address: str | None = No
     with transaction.atomic():
         wanted = CaAccount.objects.filter(pk=account.pk, next_key_at__isnull=True)
         if wanted.update(next_key_at=now) == 1:
-            record(Action.CA_KEY_WANTED, account, now=now, by=by, address=address)
+            record(Action.CA_KEY_WANTED, account, now=now, by=by, address=address, reason=reason)
     account.refresh_from_db(fields=["next_key_at"])
 
 

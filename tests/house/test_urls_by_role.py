@@ -140,6 +140,10 @@ ROWS = [
     Row("admin/certificates/certificate/<uuid:certificate_id>/revoke/", get="door door door 403 200", post="door door door 403 422"),
     Row("admin/certificates/caaccount/<uuid:account_id>/test/", get="door door door 405 405", post="door door door 403 -"),
     Row("admin/certificates/caaccount/<uuid:account_id>/resume/", get="door door door 405 405", post="door door door 403 on"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/key/", get="door door door 403 200", post="door door door 403 422"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/contact/", get="door door door 405 405", post="door door door 403 -"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/terms/", get="door door door 403 on", post="door door door 403 on"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/give-up/", get="door door door 403 200", post="door door door 403 422"),
 ]  # fmt: skip
 
 # What staff may do with each noun of the admin: support, operator. Nobody else gets past the door.
