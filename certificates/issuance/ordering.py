@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from audit.vocabulary import Action
 from certificates.connectors.base import Identifier, OrderFacts, OrderStatus
 from certificates.connectors.problems import CaError
-from certificates.issuance import closing, failing, limits, profiling, replacing, sharing, waits
+from certificates.issuance import closing, failing, limits, profiling, replacing, sharing, telling, waits
 from certificates.issuance.opening import open_authorizations
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
@@ -134,4 +134,5 @@ def fetch_authorizations(walk: Walk) -> Done | None:
     done = open_authorizations(walk)
     if done is None and order.status == AcmeOrder.Status.PENDING:
         order.write(waiting_for=AcmeOrder.WaitingFor.CUSTOMER)
+        telling.new_values(walk)
     return done
