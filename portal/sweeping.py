@@ -13,8 +13,9 @@ from accounts.mail import deliver
 from accounts.models import Letter
 from audit import chain
 from certificates import reminding
+from certificates.campaigns import engine as campaigning
 from certificates.issuance import advance, limits
-from certificates.models import AcmeOrder, RenewalInfo, Revocation
+from certificates.models import AcmeOrder, Campaign, RenewalInfo, Revocation
 from certificates.renewal import engine as renewing
 from certificates.renewal.opening import open_missing
 from certificates.revocation import revoke
@@ -50,6 +51,7 @@ QUEUES: dict[str, tuple[Any, Work]] = {
     "authorizations": (Authorization.objects, look),
     "letters": (Letter.objects, deliver),
     "renewals": (RenewalInfo.objects, renewing.look),
+    "campaigns": (Campaign.objects, campaigning.go_on),
     "revocations": (Revocation.objects, revoke),
 }
 

@@ -19,7 +19,8 @@ def needs_you(row: RenewalInfo, certificate: Certificate, wanted: Issuance, now:
         to=plan.owner.email,
         occasion=occasion_of_request(wanted),
         now=now,
-        context=_context(row, certificate) | {"names": wanted.texts},
+        context=_context(row, certificate)
+        | {"names": wanted.texts, "other_ca": wanted.campaign_id is not None},
         plan_id=plan.pk,
     )
 
