@@ -105,6 +105,7 @@ class Door:
         elif self.kind == "lost":
             if connection.vendor != "sqlite" and connection.connection is not None:
                 connection.connection.close()
+                connection.errors_occurred = True
             raise OperationalError("chaos: the connection to the database broke")
 
 

@@ -43,8 +43,10 @@ LONGEST_REST = 0.5
 STORY = {AcmeOrder, Authorization, GatewayEvent, Letter}
 
 
-def begin(label: str, names: list[str], ca: dict[str, str], account_id: int | None = None) -> str:
-    """Somebody has filled a basket and pressed Confirm; return the order's number."""
+def begin(
+    label: str, names: list[str], ca: dict[str, str], account_id: int | None = None, like: str | None = None
+) -> str:
+    """Somebody, or whoever ordered `like`, has filled a basket and pressed Confirm; return the order's key."""
     now = timezone.now()
     account = CaAccount.objects.get(pk=account_id) if account_id else CaAccountFactory(
         name=f"CA of {label}", directory_url=ca["directory_url"], roots_pem=ca["roots_pem"], terms_agreed_at=now
@@ -52,8 +54,11 @@ def begin(label: str, names: list[str], ca: dict[str, str], account_id: int | No
     product = ProductFactory(slug=f"dv-{label}")
     PriceFactory(product=product)
     ProductIssuerFactory(product=product, account=account)
-    owner = UserFactory(email=f"{label}@example.org")
-    EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
+    if like:
+        owner = Order.objects.select_related("owner").get(pk=like).owner
+    else:
+        owner = UserFactory(email=f"{label}@example.org")
+        EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
     order = OrderFactory(owner=owner, state="awaiting_payment", created_at=now)
     item = OrderItemFactory(order=order, product=product)
     for position, name in enumerate(names):

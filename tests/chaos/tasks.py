@@ -7,6 +7,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from django.db import close_old_connections
+
+from tests.chaos.customers import echo, shop
 from tests.chaos.points import DOOR, Point
 from tests.chaos.story import Story, begin, facts, let_leases_lapse, work
 
@@ -24,6 +27,7 @@ def walk(job: dict[str, Any]) -> dict[str, Any]:
     DOOR.arm(Point.read(job["point"]) if job.get("point") else None, job.get("kind", ""))
     over = work(story, job.get("patience", PATIENCE))
     DOOR.open = False
+    close_old_connections()
     return {
         "over": over, "struck": DOOR.struck, "longest": longest, "passed": [str(point) for point in DOOR.passed],
         "facts": facts(story), "loaded": sorted(set(sys.modules) - known),
@@ -48,4 +52,6 @@ TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "walk": walk,
     "judge": judge,
     "race": race,
+    "shop": shop,
+    "echo": echo,
 }
