@@ -16,7 +16,10 @@ from certificates.models import AcmeOrder, CaAccount
 from validation.models import Authorization, Challenge
 
 # What CAs say of a key that opens no account of theirs.
-NO_SUCH_ACCOUNT = {ACME_PREFIX + word for word in ("accountDoesNotExist", "externalAccountRequired")}
+NO_SUCH_ACCOUNT = {
+    ACME_PREFIX + word
+    for word in ("accountDoesNotExist", "externalAccountRequired", "unauthorized", "malformed")
+}
 
 
 def is_done(account: CaAccount, waiting: Connector) -> bool:

@@ -114,6 +114,10 @@ def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) 
     if error.typ == UNAUTHORIZED and account_stands(walk):
         # The account is in order: the CA speaks of this order only, and one customer must not stop all others.
         return closing.start_afresh(walk, problem) if order.url else needs_operator(walk, problem)
+    if error.problem.terms_of_service:
+        # What must be agreed to, for the operator's page (RFC 8555 §7.3.3).
+        terms = error.problem.terms_of_service[:500]
+        CaAccount.objects.filter(pk=order.account.house_account.pk).update(terms_offered=terms)
     if error.typ in ACCOUNT_PROBLEMS | {UNAUTHORIZED}:
         pause(walk, str(error), problem)
     return needs_operator(walk, problem)
@@ -121,7 +125,7 @@ def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) 
 
 def account_stands(walk: Walk) -> bool:
     """Ask the CA about our account (RFC 8555 §7.3.6: a deactivated one is unauthorized everywhere)."""
-    if not walk.order.account.account_url:
+    if walk.connector is None or not walk.order.account.account_url:
         return False
     try:
         return walk.ca.account().status is AccountStatus.VALID

@@ -266,6 +266,29 @@ def test_a_change_that_the_ca_refuses_is_forgotten_and_told(desk, alice, operato
     issues(desk, alice, "second.example")
 
 
+@pytest.mark.parametrize("word", ["unauthorized", "malformed", "externalAccountRequired"])
+def test_a_ca_that_says_odd_things_of_an_unknown_key_does_not_stop_the_orders(
+    desk, alice, operator, opened, word
+):
+    desk.ca.spoil("keyChange", problem("serverInternal", 500))
+    assert change(desk, operator) is Outcome.KEPT
+    desk.ca.spoil_always("newAccount", problem(word, 403))
+    issues(desk, alice, "second.example")
+    desk.account.refresh_from_db()
+    assert desk.account.paused_at is None
+
+
+def test_a_ca_in_trouble_about_its_account_while_the_key_is_unknown_pauses_it(desk, alice, operator, opened):
+    desk.ca.spoil("keyChange", problem("serverInternal", 500))
+    assert change(desk, operator) is Outcome.KEPT
+    desk.ca.spoil_always("newAccount", problem("userActionRequired", 403))
+    order = desk.settle(desk.wish(alice, "second.example"))
+    assert order.waiting_for == "operator"
+    desk.account.refresh_from_db()
+    assert desk.account.paused_at is not None
+    assert desk.account.sealed_next_key is not None
+
+
 # --- who else is at it ----------------------------------------------------------------------------------------------------
 
 
