@@ -53,7 +53,7 @@ class StateFilter(admin.SimpleListFilter):
 
 @admin.register(Revocation)
 class RevocationAdmin(ReadOnlyAdmin):
-    list_display = ("names_text", "serial", "standing", "reason", "asked_at", "done_at", "tries", "told")
+    list_display = ("names_text", "standing", "told", "tries", "asked_at", "done_at", "reason")
     list_filter = (StateFilter, "reason", "by_certificate_key", "asked_at")
     list_select_related = ("certificate",)
     search_fields = ("^certificate__serial",)
@@ -83,10 +83,6 @@ class RevocationAdmin(ReadOnlyAdmin):
     @admin.display(description=_("names"))
     def names_text(self, revocation: Revocation) -> str:
         return ", ".join(revocation.certificate.names)
-
-    @admin.display(description=_("serial number"))
-    def serial(self, revocation: Revocation) -> str:
-        return revocation.certificate.serial
 
     @admin.display(description=_("certificate"))
     def certificate_link(self, revocation: Revocation) -> SafeString | str:

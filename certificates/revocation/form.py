@@ -56,12 +56,7 @@ class RevokeForm(forms.Form):
         label=gettext_lazy("Type the domain name to confirm"),
         max_length=300,
         widget=forms.TextInput(
-            attrs={
-                "autocomplete": "off",
-                "autocapitalize": "none",
-                "spellcheck": "false",
-                "class": "input-short",
-            }
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"}
         ),
     )
 
