@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Min, Q
+from django.db.models import Count, F, Min, Q
 from django.db.models.functions import Coalesce, Greatest
 
 # More than so many are not counted: nobody acts otherwise on ten thousand than on a hundred thousand.
@@ -22,7 +22,7 @@ class Backlog:
     """`due` counts rows that nobody holds, at most MOST_COUNTED; `untouched_since` is when the first of them was due or dropped.
 
     `held` counts rows that are worked this moment. `lapsed` counts rows whose worker died or gave up without a word,
-    `lapsed_since` is the end of the oldest such lease.
+    `lapsed_since` is the end of the oldest such lease. `again` counts rows that are claimed over and over and never let go.
     """
 
     queue: str
@@ -32,6 +32,8 @@ class Backlog:
     held: int
     lapsed: int
     lapsed_since: datetime | None
+    again: int
+    again_since: datetime | None
 
     def late(self, now: datetime, patience: timedelta = PATIENCE) -> bool:
         """True if a row has been ready for longer than `patience` and no worker took it."""
@@ -45,6 +47,7 @@ def backlogs(now: datetime) -> Iterator[Backlog]:
 
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
     lapsed = Q(lease_until__lt=now)
+    again = Q(lease_until__gt=F("due_at") + AGAIN_AND_AGAIN)
     for name, (rows, _work) in QUEUES.items():
         due = rows.filter(due_at__isnull=False, due_at__lte=now).order_by("due_at")[:MOST_COUNTED]
         facts = due.aggregate(
@@ -54,6 +57,8 @@ def backlogs(now: datetime) -> Iterator[Backlog]:
             held=Count("pk", filter=Q(lease_until__gte=now)),
             lapsed=Count("pk", filter=lapsed),
             lapsed_since=Min("lease_until", filter=lapsed),
+            again=Count("pk", filter=again),
+            again_since=Min("due_at", filter=again),
         )
         yield Backlog(name, **facts)
 
