@@ -338,3 +338,9 @@ def test_the_walk_is_found_by_number_mail_and_domain_each_row_once(client, root,
     everything = client.get(reverse(f"admin:{noun}_changelist")).context["cl"].result_count
     found = client.get(reverse(f"admin:{noun}_changelist"), {"q": words(story)}).context["cl"].result_count
     assert found == everything / 2
+
+
+def test_every_time_in_the_admin_says_that_it_is_utc(client, root, story):
+    client.force_login(root)
+    text = client.get(page_of(story.order)).content.decode()
+    assert "23 November 2026, 12:00 UTC" in text
