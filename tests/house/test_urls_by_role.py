@@ -123,6 +123,16 @@ ROWS = [
     Row("staff/plans/<uuid:plan_id>/", get="in 404 404 200 200", post=ALL_405),
     Row("staff/plans/<uuid:plan_id>/look-again/", get=ALL_405, post="in 404 404 422 422"),
     Row("staff/plans/<uuid:plan_id>/try-again/", get=ALL_405, post="in 404 404 422 422"),
+    Row("staff/campaigns/", get="in 404 404 200 200", post=ALL_405),
+    Row("staff/campaigns/new/", get="in 404 404 403 200", post=ALL_405),
+    Row("staff/campaigns/start/", get=ALL_405, post="in 404 404 403 422"),
+    Row("staff/campaigns/<uuid:campaign_id>/", get="in 404 404 200 200", post=ALL_405),
+    Row(
+        "staff/campaigns/<uuid:campaign_id>/<slug:verb>/",
+        get=ALL_405,
+        post="in 404 404 403 on",
+        values={"verb": "pause"},
+    ),
     # --- the admin: its door is allauth's -----------------------------------------------------------------------------------
     Row("admin/", get="door door door 200 200", post="door door door 200 200"),
     Row("admin/login/", get="in 403 403 on on", post="in 403 403 200 200"),
@@ -173,6 +183,8 @@ NOUNS = {
     "certificates/inspection": ("see", "see"),
     "certificates/revocation": ("see", "see"),
 }
+    "certificates/renewalinfo": ("see", "see"),
+    "certificates/campaign": ("see", "see"),
 # An empty form is answered 200 with its errors: whoever gets that far may.
 ABILITIES = {
     #          list  read  change add  delete

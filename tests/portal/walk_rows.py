@@ -8,7 +8,16 @@ from types import SimpleNamespace
 from accounts.models import Letter, User
 from audit.record import record
 from audit.vocabulary import Action
-from certificates.models import AcmeOrder, Certificate, Inspection, Issuance, PrivateKey, Revocation
+from certificates.models import (
+    AcmeOrder,
+    Campaign,
+    Certificate,
+    Inspection,
+    Issuance,
+    PrivateKey,
+    RenewalInfo,
+    Revocation,
+)
 from orders.models import Agreement, GatewayEvent, Refund
 from tests.conftest import NOW
 from tests.factories import PaymentFactory, plan_for
@@ -96,6 +105,17 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
         ok=True,
         seen={"subject": names[0]},
     )
+    RenewalInfo.objects.create(
+        certificate=certificate, reissue_at=NOW + timedelta(days=60), due_at=NOW + timedelta(hours=6)
+    )
+    campaign = Campaign.objects.create(
+        from_account=account,
+        to_account=account,
+        reason="The CA closes",
+        asked_by=owner,
+        created_at=NOW,
+        due_at=NOW,
+    )
     again = issuance_of(plan, account, state="wanted", kind="reissue", names=names, status="pending")
     letter = Letter.objects.create(
         to=owner.email,
@@ -113,7 +133,7 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
     return SimpleNamespace(
         plan=plan, order=order, account=account, agreement=agreement, payment=payment, refund=refund, event=event, first=first,
         again=again, issuance=again.issuance, certificate=certificate, inspection=inspection, letter=letter, entry=entry,
-        key=first.issuance.key, product=plan.product, activation=plan.activation,
+        key=first.issuance.key, product=plan.product, activation=plan.activation, campaign=campaign,
     )  # fmt: skip
 
 
