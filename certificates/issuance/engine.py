@@ -121,6 +121,8 @@ def step_for(walk: Walk) -> Step:
     order, issuance = walk.order, walk.issuance
     if failing.told_to_wait_until(order, walk.now) is not None:
         return wait_as_told
+    if order.account.next_key_at is not None:
+        return change_account_key
     if issuance.state != Issuance.State.WANTED or order.ended_at is not None:
         return returning.give_back
     if stopping.must_stop(walk):
@@ -149,8 +151,6 @@ def of_the_account(order: AcmeOrder) -> Step | None:
         return choosing.leave_disabled
     if opening_account.is_due(order):
         return opening_account.move_to_customers_account
-    if order.account.next_key_at is not None:
-        return change_account_key
     return None
 
 
