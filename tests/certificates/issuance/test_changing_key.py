@@ -359,3 +359,20 @@ def test_wrapping_keys_anew_keeps_a_waiting_one_and_never_brings_an_old_one_back
     assert not vault.rewrap_account(stale), "its columns are no longer what is stored"
     assert change(desk, operator) is Outcome.CHANGED
     assert Certificate.objects.count() == 1
+
+
+def test_what_is_given_back_to_the_ca_waits_for_the_key_too(desk, alice, operator, opened):
+    desk.shows = False
+    wanted = desk.wish(alice, "shop.example")
+    desk.run(MINUTE)
+    from certificates import issuance
+
+    ask(desk.account, by=operator, now=desk.now)
+    CaAccount.objects.filter(pk=opened.pk).update(next_key_at=desk.now + changing_key.HELD)
+    issuance.withdraw(wanted, by=alice, now=desk.now)
+    before = desk.ca.asked_for["deactivate"]
+    desk.run(timedelta(minutes=4))
+    assert desk.ca.asked_for["deactivate"] == before
+    desk.run(timedelta(minutes=4))
+    assert desk.ca.asked_for["deactivate"] == before + 1
+    assert desk.ca.wrong_keys == 0
