@@ -55,3 +55,13 @@ def wanted_profile(account: CaAccount, product: Product) -> str:
     house = account.house_account
     chosen = ProductIssuer.objects.filter(product=product, account=house).values_list("profile", flat=True)
     return next(iter(chosen), "") or house.profile
+
+
+def hasty_in_use(account: CaAccount) -> list[str]:
+    """Return the profiles ("" is the CA's default) that this account's products order by, and that are too short for people.
+
+    Prefetch `issuers` where many accounts are looked at.
+    """
+    wanted = {issuer.profile or account.profile for issuer in account.issuers.all()}
+    asked = {profile if account.profiles else "" for profile in wanted}
+    return sorted(profile for profile in asked if is_too_short(account, profile))

@@ -120,7 +120,9 @@ def _change(account: CaAccount, *, by: User | str, now: datetime, sent_before: b
     except CaError as error:
         # Neither key is known to be the right one: whoever connects next asks which it is.
         return _keep(account, as_json((refused or error).problem, now), by=by, now=now)
-    take_over(account, new.thumbprint, now=now, by=by)
+    while account.sealed_next_key is not None:
+        # Not only once: it may just have been wrapped under another key-encryption key.
+        take_over(account, new.thumbprint, now=now, by=by)
     return Outcome.CHANGED
 
 
