@@ -14,9 +14,10 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from audit.admin_pages import link, list_of
-from certificates.admin.account_actions import AccountActions
 from certificates.admin.account_form import CaAccountForm
 from certificates.admin.issuers import IssuerInline
+from certificates.admin.limits import LimitActions, LimitInline
+from certificates.held_up import clock_time
 from certificates.issuance.opening_account import hand_down
 from certificates.models import AcmeOrder, CaAccount
 from certificates.profiles import LEAST_FOR_PEOPLE
@@ -65,7 +66,7 @@ class WhoseFilter(admin.SimpleListFilter):
 
 
 @admin.register(CaAccount)
-class CaAccountAdmin(AccountActions):
+class CaAccountAdmin(LimitActions):
     form = CaAccountForm
     list_display = (
         "name",
@@ -81,7 +82,7 @@ class CaAccountAdmin(AccountActions):
     list_select_related = ("parent",)
     search_fields = ("name", "directory_url")
     uuid_search = ("pk", "customer_id")
-    inlines = (IssuerInline,)
+    inlines = (IssuerInline, LimitInline)
     change_form_template = "admin/certificates/caaccount/change_form.html"
     readonly_fields = (
         *STANDING,
@@ -179,9 +180,13 @@ class CaAccountAdmin(AccountActions):
             return _t("Paused: an operator is needed")
         if not account.is_usable:
             return _t("Disabled")
+        if account.resting_until is not None:
+            return _t("Down: left in peace until %(time)s") % {
+                "time": clock_time(account.resting_until, timezone.now())
+            }
         if account.next_key_at is not None or account.sealed_next_key is not None:
             return _t("Its key is being changed")
-        if account.has_new_terms:
+        if account.has_new_terms and (account.account_url or account.terms_agreed_at):
             return _t("The CA has new terms")
         if account.per_customer:
             return _t("Pattern for customers' accounts")

@@ -97,3 +97,8 @@ class AcmeOrder(Leased):
 
     def __str__(self) -> str:
         return f"{self.issuance_id} #{self.attempt} {self.status}"
+
+    @property
+    def least_requests(self) -> int:
+        """Return how many requests a certificate for these names costs at least (RFC 8555 §7.1): 5 + 2n for n names."""
+        return 5 + 2 * len(self.issuance.names)

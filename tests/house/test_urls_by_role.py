@@ -151,6 +151,7 @@ ROWS = [
     Row("admin/certificates/caaccount/<uuid:account_id>/test/", get="door door door 405 405", post="door door door 403 -"),
     Row("admin/certificates/caaccount/<uuid:account_id>/resume/", get="door door door 405 405", post="door door door 403 on"),
     Row("admin/certificates/caaccount/<uuid:account_id>/key/", get="door door door 403 200", post="door door door 403 422"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/limits/", get="door door door 405 405", post="door door door 403 on"),
     Row("admin/certificates/caaccount/<uuid:account_id>/contact/", get="door door door 405 405", post="door door door 403 -"),
     Row("admin/certificates/caaccount/<uuid:account_id>/terms/", get="door door door 403 on", post="door door door 403 on"),
     Row("admin/certificates/caaccount/<uuid:account_id>/give-up/", get="door door door 403 200", post="door door door 403 422"),
@@ -182,9 +183,9 @@ NOUNS = {
     "certificates/certificate": ("see", "see"),
     "certificates/inspection": ("see", "see"),
     "certificates/revocation": ("see", "see"),
-}
     "certificates/renewalinfo": ("see", "see"),
     "certificates/campaign": ("see", "see"),
+}
 # An empty form is answered 200 with its errors: whoever gets that far may.
 ABILITIES = {
     #          list  read  change add  delete
