@@ -10,7 +10,7 @@ from functools import partial
 from django.utils.translation import gettext_lazy as _
 
 from portal.backlog import Backlog
-from portal.staff.stuck import cas, letters, machinery, money, orders
+from portal.staff.stuck import accounts, cas, letters, machinery, money, orders
 from portal.staff.stuck.row import SHOWN, Finder, May, Stuck, Text
 
 
@@ -130,6 +130,12 @@ OF_OPERATORS: Finders = (
         _("Somebody does not know what they should: write to them another way."),
         "wait",
         letters.given_up,
+    ),
+    (
+        _("CA accounts that want a look"),
+        _("They work. Put right what their page says before somebody is kept waiting by it."),
+        "wait",
+        accounts.wanting_a_look,
     ),
     (_("Campaigns"), _("Every certificate of one CA, reissued with another."), "quiet", cas.campaigns),
 )
