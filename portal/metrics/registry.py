@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+# When a series began is told by Prometheus itself.
+disable_created_metrics()
 
 # Our own, not the library's global one: that one also tells about Python's garbage.
 OURS = CollectorRegistry(auto_describe=True)

@@ -110,6 +110,8 @@ def campaigns(now: datetime) -> Iterable[Stuck]:
             str(row),
             progress,
             row.created_at,
+            reverse("staff_campaign", args=[row.pk]),
+            needs="certificates.view_campaign",
             words=row.reason,
             then=_t("Paused: no more reissues are begun until somebody goes on.") if is_paused else "",
             next_at=row.due_at,
