@@ -11,6 +11,7 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from django.db import InterfaceError, OperationalError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
 
@@ -44,6 +45,10 @@ Clock = Callable[[], datetime]
 NOT_BY_THIS_ACCOUNT = ACCOUNT_PROBLEMS | {UNAUTHORIZED, NO_ACCOUNT}
 # Nothing that anybody does at our end makes this CA agree to this request.
 FINAL = {UNAUTHORIZED, NO_ACCOUNT, ACME_PREFIX + "badRevocationReason"}
+
+
+# So often a change of the account's key is waited for: some CAs write "key compromise" where the certificate's key signs.
+PATIENT_TRIES = 4
 
 
 class NobodyToAsk(Exception):
@@ -109,6 +114,9 @@ def _ask(row: Revocation, clock: Clock) -> bool:
         _send(connector, der, row.reason)
         return False
     except OperatorMustAct as refused:
+        # Which word a CA has for a signature by the key that was differs from one to the next.
+        if row.tries < PATIENT_TRIES and _key_changes(account):
+            raise TryAgain(refused.problem) from refused
         key = _own_key(row.certificate) if refused.typ in NOT_BY_THIS_ACCOUNT else None
         if key is None:
             raise
@@ -127,6 +135,12 @@ def _ask(row: Revocation, clock: Clock) -> bool:
 def _send(connector: Connector, der: bytes, reason: int, key: bytes | None = None) -> None:
     with suppress(AlreadyRevoked):
         connector.revoke(der, reason, certificate_key=key)
+
+
+def _key_changes(account: CaAccount) -> bool:
+    """True while the CA may know another account key than we used: in a moment both agree again (RFC 8555 §7.3.5)."""
+    changing = Q(next_key_at__isnull=False) | Q(sealed_next_key__isnull=False)
+    return CaAccount.objects.filter(changing, pk=account.pk).exists()
 
 
 def issuing_account(certificate: Certificate) -> CaAccount | None:

@@ -296,6 +296,18 @@ def test_no_second_account_is_opened_to_revoke(desk, ca, certificate):
     assert ca.revoked == {serial(certificate): (4, "key")}
 
 
+def test_a_change_of_the_account_key_is_waited_for_but_not_for_ever(desk, ca, certificate):
+    ca.owners[serial(certificate)] = "https://ca.example/account/of-somebody"
+    CaAccount.objects.update(next_key_at=timezone.now())
+    row = ask(certificate)
+    for tries in range(1, 5):
+        work()
+        assert (fresh(row).tries, fresh(row).under_way) == (tries, True)
+        desk.clock.move_to(fresh(row).due_at + timedelta(milliseconds=1))
+    work()
+    assert ca.revoked == {serial(certificate): (4, "key")}
+
+
 def test_trouble_while_the_key_speaks_is_only_trouble(desk, ca, certificate):
     forget_account(ca)
     ca.spoil("revokeCert", problem("unauthorized", 403), problem("serverInternal", 500))
