@@ -123,7 +123,7 @@ def fill_in(plan: Plan) -> None:
     DOOR.open = False
     with transaction.atomic():
         names = [name.ascii for name in plan.item.names.all()]
-        activation, _created = Activation.objects.get_or_create(
+        activation, created = Activation.objects.get_or_create(
             plan=plan,
             defaults={
                 "csr_source": "generated", "key_type": "ec-p256", "common_name": names[0], "csr_done_at": now,
@@ -131,10 +131,11 @@ def fill_in(plan: Plan) -> None:
                 "admin_name": "Alice Archer", "automatic": False,
             },
         )  # fmt: skip
-        ActivationName.objects.bulk_create(
-            ActivationName(activation=activation, ascii=name, method="dns-01", position=position)
-            for position, name in enumerate(names)
-        )
+        if created:
+            ActivationName.objects.bulk_create(
+                ActivationName(activation=activation, ascii=name, method="dns-01", position=position)
+                for position, name in enumerate(names)
+            )
     DOOR.open = was_open
 
 

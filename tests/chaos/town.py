@@ -17,6 +17,7 @@ from typing import Any
 
 import dns.flags
 import dns.message
+import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import psycopg
@@ -109,7 +110,11 @@ class Records(threading.Thread):
         question = asked.question[0]
         name = str(question.name).rstrip(".").lower()
         if question.rdtype == dns.rdatatype.TXT and name.startswith("_acme-challenge."):
-            values = self.values(name.removeprefix("_acme-challenge."))
+            try:
+                values = self.values(name.removeprefix("_acme-challenge."))
+            except (psycopg.Error, sqlite3.Error):
+                values = []
+                reply.set_rcode(dns.rcode.SERVFAIL)
             if values:
                 texts = [f'"{value}"' for value in values[-10:]]
                 reply.answer.append(dns.rrset.from_text(question.name, 1, "IN", "TXT", *texts))
