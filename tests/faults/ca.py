@@ -16,7 +16,7 @@ from sandbox.faults import misdeeds
 from sandbox.faults.catalogue import CATALOGUE
 from sandbox.faults.exchange import Reply, Request
 from sandbox.faults.plan import Misdeed, Plan, Rule
-from sandbox.faults.proxy import FaultProxy
+from sandbox.faults.proxy import Amend, FaultProxy
 from tests.contracts.ca import PEBBLE_ENVIRONMENT, CaServer, TestAuthority, _wait_for, running_pebble
 
 CALM = {"PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0", "PEBBLE_WFE_ORDERS_PER_PAGE": "500"}
@@ -72,14 +72,16 @@ def lasting(request: Request, reply: Reply) -> Reply:
 
 
 @contextmanager
-def before(server: CaServer, folder: Path, restart: object = None) -> Iterator[SpoiltCa]:
+def before(
+    server: CaServer, folder: Path, restart: object = None, amend: Amend = lasting
+) -> Iterator[SpoiltCa]:
     """Put the proxy before a CA that runs."""
     authority = TestAuthority("The proxy's own TLS")
     roots = folder / "upstream.pem"
     roots.write_text(server.roots_pem)
     pair = authority.write_server_pair(folder)
     extra = {"restart": restart} if restart else {}
-    proxy = FaultProxy(server.directory_url, roots, pair, Plan(), amend=lasting, **extra)
+    proxy = FaultProxy(server.directory_url, roots, pair, Plan(), amend=amend, **extra)
     try:
         yield SpoiltCa(proxy, authority.pem)
     finally:
