@@ -43,7 +43,8 @@ def paused(now: datetime) -> Iterable[Stuck]:
             account.paused_at,
             page_of(account),
             needs=SEES,
-            words=account.paused_why.removeprefix(ACME),
+            # With the address where the CA says what it wants of its account holder (RFC 8555 §7.3.3).
+            words=f"{account.paused_why.removeprefix(ACME)} {account.paused_link}".strip(),
             then=_t(
                 "Nothing is asked of this CA until somebody resumes it. Then its orders go on by themselves."
             ),
