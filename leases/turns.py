@@ -10,8 +10,9 @@ from typing import Any
 
 # Owners remembered; one that is forgotten is served as if it came for the first time.
 MOST = 10_000
-# So long after nobody else was found behind a backlog, nobody is looked for again.
-QUIET_SECONDS = 0.5
+# So often it is looked who waits behind a backlog, and never for more than this part of the time.
+LOOK_SECONDS = 0.5
+LOOK_PART = 20
 
 
 class Turns:
@@ -22,20 +23,31 @@ class Turns:
         self._lock = threading.Lock()
         self._served: OrderedDict[Hashable, int] = OrderedDict()
         self._count = 0
-        self._quiet_until = 0.0
+        self._behind: dict[Any, Hashable] = {}
+        self._look_at = float("-inf")
 
-    def took(self, owner: Hashable) -> None:
-        """This owner is being served now."""
+    def took(self, key: Any, owner: Hashable) -> None:
+        """This row is being worked now."""
         with self._lock:
             self._count += 1
+            self._behind.pop(key, None)
             self._served[owner] = self._count
             self._served.move_to_end(owner)
             while len(self._served) > MOST:
                 self._served.popitem(last=False)
 
+    def missed(self, key: Any) -> None:
+        """This row went to another worker."""
+        with self._lock:
+            self._behind.pop(key, None)
+
     def last(self, owner: Hashable) -> int:
         """Return a number that grows with the last time the owner was served; 0 for never."""
         return self._served.get(owner, 0)
+
+    def all_served(self, owners: Iterable[Hashable]) -> bool:
+        """True if nobody here comes for the first time."""
+        return all(owner in self._served for owner in owners)
 
     def ordered(self, rows: Iterable[tuple[Any, Hashable]]) -> list[tuple[Any, Hashable]]:
         """Return (key, owner) pairs so that owners alternate, who was served longest ago first."""
@@ -46,19 +58,22 @@ class Turns:
             before[row[1]] += 1
         return [row for _place, row in sorted(places, key=lambda placed: placed[0])]
 
-    def all_served(self, owners: Iterable[Hashable]) -> bool:
-        """True if nobody here comes for the first time."""
-        return all(owner in self._served for owner in owners)
-
-    def nobody_behind(self) -> None:
-        """Others were looked for behind a backlog, and there were none."""
-        self._quiet_until = self._clock() + QUIET_SECONDS
-
-    @property
-    def quiet(self) -> bool:
-        return self._clock() < self._quiet_until
+    def behind(self, look: Callable[[], Iterable[tuple[Any, Hashable]]]) -> dict[Any, Hashable]:
+        """Return rows of whoever waits behind a backlog, owners by key; `look` is called seldom."""
+        began = self._clock()
+        if began >= self._look_at:
+            # Set first, so that the threads of a process do not all look.
+            self._look_at = began + LOOK_SECONDS
+            found = dict(look())
+            ended = self._clock()
+            with self._lock:
+                self._behind = found
+                self._look_at = ended + max(LOOK_SECONDS, (ended - began) * LOOK_PART)
+        with self._lock:
+            return dict(self._behind)
 
     def forget(self) -> None:
         with self._lock:
             self._served.clear()
-            self._count, self._quiet_until = 0, 0.0
+            self._behind = {}
+            self._count, self._look_at = 0, float("-inf")

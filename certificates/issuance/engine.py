@@ -24,6 +24,7 @@ from certificates.issuance import (
     ordering,
     preparing,
     profiling,
+    reading,
     returning,
     signing,
     stopping,
@@ -49,11 +50,7 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
 
     Whatever died where: the step to take is read from the rows alone. Raises LeaseLost when another worker took over.
     """
-    rows = AcmeOrder.objects.select_related(
-        "account__parent", "issuance__plan__owner", "issuance__plan__item", "issuance__key"
-    )
-    # By the epoch of the claim: read by its key alone, a row that another worker has claimed since would look like ours.
-    claimed = rows.filter(pk=order.pk, epoch=order.epoch).first()
+    claimed = reading.claimed_order(order.pk, order.epoch)
     if claimed is None:
         raise LeaseLost(f"AcmeOrder {order.pk}")
     plan = claimed.issuance.plan
@@ -109,9 +106,7 @@ def look_back(walk: Walk, done: Done) -> None:
     order, issuance = walk.order, walk.issuance
     pending = Authorization.objects.pending().filter(acme_orders=order)
     shown = done.until_shown and not pending.filter(shown_at__isnull=True, insisted_at__isnull=True).exists()
-    ended = issuance.state == Issuance.State.WANTED and not (
-        Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED).exists()
-    )
+    ended = issuance.state == Issuance.State.WANTED and not reading.is_wanted(issuance)
     if shown or ended:
         AcmeOrder.objects.filter(pk=order.pk).wake(walk.now)
 

@@ -11,6 +11,7 @@ from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.connectors.base import Connector
+from certificates.issuance import reading
 from certificates.models import AcmeOrder, Issuance
 from identifiers.names import Name
 from leases import LEASE
@@ -85,8 +86,7 @@ class Walk:
     def authorizations(self) -> list[Authorization]:
         """Return this order's authorizations with their challenges, read once a walk."""
         if self._authorizations is None:
-            rows = self.order.authorizations.prefetch_related("challenges").order_by("identifier", "wildcard")
-            self._authorizations = list(rows)
+            self._authorizations = reading.authorizations_of(self.order)
         return self._authorizations
 
     def forget(self) -> None:
