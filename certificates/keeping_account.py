@@ -61,6 +61,8 @@ def under_way(account: CaAccount) -> int:
 def give_up(account: CaAccount, *, by: User, now: datetime, reason: str, address: str | None = None) -> None:
     """Deactivate the account at the CA for good; the row stays, disabled, and opens another one if it is enabled again.
 
+    A customer's account opens another one with their next order.
+
     First no new order may begin here, then those under way are counted. Raises NotPossible, CaError, CannotUnseal.
     """
     if not account.account_url:
@@ -79,6 +81,8 @@ def give_up(account: CaAccount, *, by: User, now: datetime, reason: str, address
             sealed_key=None,
             sealed_next_key=None,
             next_key_at=None,
+            # A customer's account has no form of its own; it is their pattern that is switched off.
+            enabled=account.parent_id is not None,
         )
         record(
             Action.CA_DEACTIVATED,

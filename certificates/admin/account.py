@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Model, Q, QuerySet
+from django.db.models import Count, IntegerField, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -97,8 +98,8 @@ class CaAccountAdmin(LimitActions):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CaAccount]:
-        still_open = ~Q(acme_orders__status__in=["valid", "invalid"]) & Q(acme_orders__isnull=False)
-        return super().get_queryset(request).annotate(waiting_orders=Count("acme_orders", filter=still_open))
+        waiting = _waiting("account") + _waiting("account__parent")
+        return super().get_queryset(request).annotate(waiting_orders=waiting)
 
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         if not isinstance(obj, CaAccount):
@@ -232,6 +233,13 @@ class CaAccountAdmin(LimitActions):
     @admin.display(description=_("customer"))
     def owner(self, account: CaAccount) -> str:
         return account.customer.email if account.customer else "–"
+
+
+def _waiting(account: str) -> Any:
+    """Return how many orders are under way at an account, or at those of customers that hang on it."""
+    mine = AcmeOrder.objects.open().filter(**{account: OuterRef("pk")}).order_by()
+    count = Subquery(mine.values(account).annotate(n=Count("pk")).values("n"), output_field=IntegerField())
+    return Coalesce(count, 0)
 
 
 def _hasty(seconds: int) -> str:

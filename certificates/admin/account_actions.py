@@ -231,7 +231,9 @@ class AccountActions(AuditedAdmin):
         self._do(
             request,
             lambda: keeping_account.give_up(account, reason=reason, **whom),
-            done=_t("The account is given up and disabled."),
+            done=_t("The account is given up.")
+            if account.parent_id
+            else _t("The account is given up and disabled."),
             failed=_t("The account was not given up: %(why)s"),
         )
         return redirect(page_of(account))

@@ -413,6 +413,34 @@ def test_a_customers_account_is_read_and_led_by_its_pattern(oscar, account, alic
     assert child.contact == "led@portal.example"
 
 
+def test_a_customers_account_that_was_given_up_opens_another_with_the_next_order(oscar, ca, account, alice):
+    CaAccount.objects.filter(pk=account.pk).update(per_customer=True)
+    account.refresh_from_db()
+    child = account_for(account, alice, timezone.now())
+    register(child, connect(child), timezone.now())
+    first = child.account_url
+    response = oscar.post(
+        address(child, "give-up"), {"typed": child.name, "reason": "by request"}, follow=True
+    )
+    assert "given up" in said(response)
+    assert ca.closed == {first}
+    child.refresh_from_db()
+    assert (child.enabled, child.account_url) == (True, "")
+    register(child, connect(child), timezone.now())
+    assert child.account_url not in {"", first}
+
+
+def test_the_pattern_counts_the_orders_of_its_customers(oscar, account, alice):
+    CaAccount.objects.filter(pk=account.pk).update(per_customer=True)
+    account.refresh_from_db()
+    wanted = issuance_for(plan_for(alice, "shop.example", account=account))
+    child = account_for(account, alice, timezone.now())
+    AcmeOrder.objects.filter(issuance=wanted).update(account=child)
+    url = reverse("admin:certificates_caaccount_changelist")
+    rows = oscar.get(url, {"whose": "all"}).context["cl"].queryset
+    assert {row.pk: row.waiting_orders for row in rows} == {account.pk: 1, child.pk: 1}
+
+
 def test_resuming_the_pattern_wakes_the_customers_orders(oscar, account, alice):
     CaAccount.objects.filter(pk=account.pk).update(per_customer=True)
     account.refresh_from_db()
