@@ -17,6 +17,7 @@ from certificates.models import Certificate, RenewalInfo
 from certificates.renewal import moment
 from certificates.renewal.ari import NoCertId, cert_id
 from certificates.sealing import CannotUnseal
+from certificates.upcoming import is_blocked
 
 # RFC 9773 §4.3.2, §4.3.3: what may pass is tried again ever more seldom, what will not, in six hours.
 FIRST_RETRY = timedelta(minutes=1)
@@ -44,12 +45,16 @@ def ask(row: RenewalInfo, certificate: Certificate, now: datetime) -> None:
     try:
         facts = connect(account).renewal_info(cert_id(certificate.leaf_pem))
     except NoCertId as error:
-        row.write(ask_at=None, checked_at=now, problem=ours("no_cert_id", str(error), now))
+        row.write(ask_at=None, checked_at=now, problem=_problem(row, ours("no_cert_id", str(error), now)))
     except CannotUnseal:
         told = ours("cannot_unseal", "The CA account's key cannot be opened.", now)
-        row.write(ask_at=now + LONG, tries=row.tries + 1, problem=told)
+        row.write(ask_at=now + LONG, tries=row.tries + 1, problem=_problem(row, told))
     except CaError as error:
-        row.write(ask_at=_again_at(row, error, now), tries=row.tries + 1, problem=as_json(error.problem, now))
+        row.write(
+            ask_at=_again_at(row, error, now),
+            tries=row.tries + 1,
+            problem=_problem(row, as_json(error.problem, now)),
+        )
     else:
         keep(row, certificate, facts, now)
 
@@ -68,7 +73,7 @@ def keep(row: RenewalInfo, certificate: Certificate, facts: RenewalFacts, now: d
             checked_at=now,
             ask_at=facts.retry_at,
             tries=0,
-            problem=None,
+            problem=_problem(row, None),
             **values,
         )
         if values and known != (None, None):
@@ -83,6 +88,11 @@ def keep(row: RenewalInfo, certificate: Certificate, facts: RenewalFacts, now: d
                 reissue_at=values["reissue_at"].isoformat(),
                 why=facts.explanation_url,
             )
+
+
+def _problem(row: RenewalInfo, told: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What keeps the next certificate from being ordered is for its owner, and is not covered by the CA's troubles."""
+    return row.problem if is_blocked(row) else told
 
 
 def _again_at(row: RenewalInfo, error: CaError, now: datetime) -> datetime:

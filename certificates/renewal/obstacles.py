@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 from django.utils.functional import Promise
@@ -12,6 +12,10 @@ from django.utils.translation import gettext_lazy as _
 from certificates.models import Activation, CaAccount, Certificate, Issuance, Revocation
 from certificates.upcoming import goes_on_after
 from orders.models import Plan
+
+# A CA that recalls every new certificate at once must not get a new order every hour.
+MOST_BY_ITSELF = 3
+WITHIN = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,10 @@ KEY_COMPROMISED = Obstacle(
 GIVEN_UP = Obstacle(
     "given_up", _("The last request for it ended without a certificate: please get the next one here.")
 )
+TOO_OFTEN = Obstacle(
+    "too_often",
+    _("The certificate authority asks for another certificate again and again. We wait before the next one."),
+)
 NO_CA = Obstacle(
     "no_ca", _("No certificate authority is set up for this product at present. Our staff must put it right.")
 )
@@ -68,6 +76,8 @@ def obstacle_to(
         return KEY_COMPROMISED
     if was_given_up(certificate):
         return GIVEN_UP
+    if ordered_lately(plan, now) >= MOST_BY_ITSELF:
+        return TOO_OFTEN
     return None if CaAccount.objects.for_product(plan.product).exists() else NO_CA
 
 
@@ -93,3 +103,9 @@ def was_given_up(certificate: Certificate) -> bool:
     return Issuance.objects.filter(
         replaces=certificate.pk, campaign__isnull=True, requested_by__isnull=True, state__in=ended
     ).exists()
+
+
+def ordered_lately(plan: Plan, now: datetime) -> int:
+    """Return how many certificates of the plan were ordered by themselves in the last WITHIN."""
+    lately = Issuance.objects.filter(plan=plan, created_at__gt=now - WITHIN)
+    return lately.filter(replaces__isnull=False, campaign__isnull=True, requested_by__isnull=True).count()

@@ -24,6 +24,8 @@ class AriCa(LittleCa):
         self.directory["renewalInfo"] = self.url("/renewalInfo")
         self.days = days
         self.window: tuple[datetime, datetime] | None = None
+        # The certIDs that `window` is about; None: all, also those that are yet to come.
+        self.recalled: set[str] | None = None
         self.explanation = ""
         self.ari_retry_after: str | None = "86400"
         self.refuses_replaces: Reply | None = None
@@ -51,7 +53,9 @@ class AriCa(LittleCa):
             return problem("malformed", 404, "No such certificate.")
         whole = leaf.not_valid_after_utc - leaf.not_valid_before_utc
         middle = leaf.not_valid_after_utc - whole / 3
-        start, end = self.window or (middle - whole / 50, middle + whole / 50)
+        start, end = middle - whole / 50, middle + whole / 50
+        if self.window and (self.recalled is None or name in self.recalled):
+            start, end = self.window
         document: dict[str, Any] = {"suggestedWindow": {"start": _text(start), "end": _text(end)}}
         if self.explanation:
             document["explanationURL"] = self.explanation

@@ -41,6 +41,7 @@ class YearDesk(Desk):
         wanted = issuance.request(plan, by=owner, now=self.now)
         self.run(timedelta(minutes=10), until=lambda: Certificate.objects.filter(issuance=wanted).exists())
         self.run(timedelta(minutes=1))
+        RenewalInfo.objects.filter(ask_at__isnull=False).update(ask_at=self.now)
         return Certificate.objects.get(issuance=wanted)
 
     def live(self, until: datetime, *, queues=QUEUES) -> None:
