@@ -32,3 +32,4 @@ def _log_as_everybody_does(**_kwargs: Any) -> None:
     from django.conf import settings
 
     logging.config.dictConfig(settings.LOGGING)
+    logging.captureWarnings(True)
