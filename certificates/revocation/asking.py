@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -44,15 +44,24 @@ def request(
     another one is withdrawn. `note` is an operator's own word for the audit log. Raises NotPossible.
     """
     with transaction.atomic():
-        held = Certificate.objects.select_for_update(of=("self",)).get(pk=certificate.pk)
-        _refuse(held, now)
-        row = _open(held, reason, by=by, now=now, address=address, note=note)
+        # Issuances before certificates, and those in one order: so does the engine, and nobody waits for the other.
         if reason == Reason.KEY_COMPROMISE:
-            for other in same_key(held, now).select_for_update(of=("self",)):
-                _open(other, reason, by=by, now=now, address=address, note=note)
-            _withdraw_requests(held, by=by, now=now)
+            _withdraw_requests(certificate, by=by, now=now)
+        rows = {}
+        for held in _hold(certificate, reason, now):
+            if held.pk == certificate.pk:
+                _refuse(held, now)
+            rows[held.pk] = _open(held, reason, by=by, now=now, address=address, note=note)
     ring()
-    return row
+    return rows[certificate.pk]
+
+
+def _hold(certificate: Certificate, reason: Reason, now: datetime) -> list[Certificate]:
+    """Lock what goes: the one and, with a key that became known, all others under it."""
+    wanted = Q(pk=certificate.pk)
+    if reason == Reason.KEY_COMPROMISE:
+        wanted |= Q(pk__in=same_key(certificate, now).values("pk"))
+    return list(Certificate.objects.select_for_update(of=("self",)).filter(wanted).order_by("pk"))
 
 
 def _refuse(certificate: Certificate, now: datetime) -> None:
@@ -66,9 +75,8 @@ def _open(
     certificate: Certificate, reason: Reason, *, by: User, now: datetime, address: str | None, note: str
 ) -> Revocation:
     wanted = {"reason": reason, "asked_by": by, "asked_at": now, "due_at": now}
-    row, created = Revocation.objects.select_for_update(of=("self",)).get_or_create(
-        certificate=certificate, defaults=wanted
-    )
+    # The certificate is locked, so nobody else opens one; the row itself a worker may hold just now.
+    row, created = Revocation.objects.get_or_create(certificate=certificate, defaults=wanted)
     if not created and not row.refused:
         return row
     if not created:
