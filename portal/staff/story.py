@@ -94,7 +94,7 @@ def _plan(plan_id: uuid.UUID) -> Plan | None:
         "inspections", Inspection.objects.order_by("-pk")[:INSPECTIONS_SHOWN], to_attr="last_inspections"
     )
     certificates = (
-        Certificate.objects.select_related("revocation__asked_by")
+        Certificate.objects.select_related("revocation__asked_by", "renewal_info")
         .defer("leaf_pem", "chain_pem")
         .prefetch_related(inspections)
     )
@@ -110,7 +110,7 @@ def _plan(plan_id: uuid.UUID) -> Plan | None:
             Prefetch("issuances", issuances),
             Prefetch(
                 "certificates",
-                Certificate.objects.select_related("revocation")
+                Certificate.objects.select_related("revocation", "renewal_info")
                 .defer("leaf_pem", "chain_pem")
                 .order_by("issued_at"),
             ),

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Letter
 from audit.models import Entry
-from certificates.models import AcmeOrder, CaAccount, Campaign, Issuance, RenewalInfo, Revocation
+from certificates.models import AcmeOrder, Activation, CaAccount, Campaign, Issuance, RenewalInfo, Revocation
 from orders.models import Order, Payment
 from tests.factories import OrderFactory, OrderItemFactory, PaymentFactory
 from tests.portal.walk_rows import SECRET, SESSION_URL, issuance_of, whole_story
@@ -367,3 +367,13 @@ def test_operators_see_the_same_story(client, operator, story):
     assert story.order.number in page(client, plan_url(story))
     assert Order.objects.count() == 1
     assert PaymentFactory  # the payments of the story come from it
+
+
+def test_a_plan_says_when_its_next_reissue_is_planned(sue, story):
+    text = " ".join(page(sue, plan_url(story)).split())
+    assert "Next reissue" in text
+    RenewalInfo.objects.update(problem={"type": "chancery:renewal_no_ca", "detail": "No CA can do it."})
+    Activation.objects.update(automatic=False)
+    text = " ".join(page(sue, plan_url(story)).split())
+    assert "switched off by its owner" in text
+    assert "No CA can do it." in text
