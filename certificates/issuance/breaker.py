@@ -89,10 +89,9 @@ def _wait(walk: Walk, until: datetime) -> Done:
         return moved
     problem = ours(RESTING.removeprefix("chancery:"), resting_text(until, walk.now), walk.now)
     kept = {key: value for key, value in (order.problem or {}).items() if key in {"failures", "since"}}
-    since = {"since": walk.now.isoformat()}
     # Who has failed lets others try first: it may be this one order that the CA stumbles over.
     due = until + BEHIND if "failures" in kept else until
-    return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, problem=problem | since | kept)
+    return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, problem=problem | kept)
 
 
 def is_of_the_ca(error: CaError) -> bool:
@@ -124,6 +123,24 @@ def failed(walk: Walk, error: CaError) -> None:
     for name, value in values.items():
         setattr(account, name, value)
     walk.probes = False
+
+
+def come_back(walk: Walk, done: Done) -> Done:
+    """Who has failed by the trouble of a CA that rests now comes back after its rest, unless the CA gave a time itself."""
+    until = resting_until(walk.order.account, walk.now)
+    problem = done.values.get("problem") or {}
+    if until is not None and done.due_at is not None and "failures" in problem and "retry_at" not in problem:
+        done.due_at = until + BEHIND
+    return done
+
+
+def step_back(walk: Walk) -> None:
+    """The walk that was to try had nothing to ask for after all: the next one that comes may try."""
+    if walk.probes:
+        account = walk.order.account
+        mine = CaAccount.objects.same_ca(account).filter(resting_until=account.resting_until)
+        mine.update(resting_until=walk.now)
+        walk.probes = False
 
 
 def succeeded(walk: Walk) -> None:

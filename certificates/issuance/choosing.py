@@ -63,10 +63,9 @@ def after_limit(walk: Walk, slot: datetime) -> Done | None:
 
 
 def after_outage(walk: Walk, down_for: timedelta) -> Done | None:
-    """Move on if the CA has been down for long; None to wait for it. What this order itself has waited counts too."""
-    out = max(down_for, _waited(walk.order.problem, walk.now))
-    long = out >= timedelta(seconds=settings.CA_OUTAGE_SECONDS)
-    return move(walk, "outage", out) if long else None
+    """Move on if the CA is known to have been down for long; None to wait for it."""
+    long = down_for >= timedelta(seconds=settings.CA_OUTAGE_SECONDS)
+    return move(walk, "outage", down_for) if long else None
 
 
 def after_trouble(walk: Walk, done: Done) -> Done:
@@ -75,6 +74,7 @@ def after_trouble(walk: Walk, done: Done) -> Done:
     moved = None
     if told["type"] == RATE_LIMITED and done.due_at is not None:
         moved = after_limit(walk, done.due_at)
+    # What this order itself has met so far counts, now that the CA has just failed it once more.
     return moved or after_outage(walk, _waited(told, walk.now)) or done
 
 

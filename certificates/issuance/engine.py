@@ -59,6 +59,7 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
     walk = Walk(order=claimed, clock=clock, lease_at=clock())
     with counting() as calls:
         done = go_on(walk)
+        breaker.step_back(walk)
         asked = sum(count for name, count in calls.items() if name.startswith("ca."))
         claimed.let_go(done.due_at, **done.values, requests=claimed.requests + asked)
     look_back(walk, done)
@@ -84,9 +85,10 @@ def take(step: Step, walk: Walk) -> Done | None:
         with counting() as calls:
             done = step(walk)
     except CaError as error:
-        if breaker.is_of_the_ca(error):
-            breaker.failed(walk, error)
-        return failing.after(walk, error)
+        if not breaker.is_of_the_ca(error):
+            return failing.after(walk, error)
+        breaker.failed(walk, error)
+        return breaker.come_back(walk, failing.after(walk, error))
     except (LeaseLost, OperationalError, InterfaceError):
         raise
     except Exception as error:

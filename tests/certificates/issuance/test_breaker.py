@@ -273,3 +273,32 @@ def test_a_withdrawn_request_ends_while_the_ca_rests(desk, alice):
     desk.run(timedelta(minutes=15))
     assert newest(wanted).due_at is None
     assert newest(wanted).authorizations.get().status == "deactivated"
+
+
+def test_a_trial_that_asks_for_nothing_leaves_it_to_the_next(desk, alice):
+    """The names were seen long ago and are looked at once more first: that walk finds out nothing about the CA."""
+    desk.shows = False
+    wanted = desk.wish(alice, "shop.example")
+    desk.run(timedelta(seconds=5))
+    desk.show(newest(wanted))
+    CaAccount.objects.filter(pk=desk.account.pk).update(
+        failures=6, resting_until=desk.now + timedelta(minutes=1)
+    )
+    desk.run(timedelta(seconds=5))
+    desk.clock.move_to(desk.now + timedelta(minutes=45))
+    desk.run(timedelta(seconds=1))
+    assert newest(wanted).waiting_for == "customer"
+    assert row(desk).resting_until <= desk.now
+    desk.show(newest(wanted))
+    desk.run(timedelta(seconds=10), until=lambda: Certificate.objects.exists())
+    assert Certificate.objects.count() == 1
+
+
+def test_who_has_failed_comes_back_when_the_rest_ends(desk):
+    """Its own back-off would be an hour by then."""
+    (wanted,) = trip(desk, 1)
+    desk.run(timedelta(hours=3))
+    assert newest(wanted).due_at <= row(desk).resting_until + timedelta(minutes=1)
+    desk.ca.heal()
+    desk.run(timedelta(minutes=11), until=lambda: Certificate.objects.filter(issuance=wanted).exists())
+    assert Certificate.objects.filter(issuance=wanted).exists()
