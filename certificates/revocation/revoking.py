@@ -34,6 +34,7 @@ from certificates.issuance import waits
 from certificates.issuance.failing import ACCOUNT_PROBLEMS, NO_ACCOUNT, UNAUTHORIZED
 from certificates.issuance.problems import as_json, ours
 from certificates.models import AcmeOrder, CaAccount, Certificate, Revocation
+from certificates.revocation.words import why_refused
 from certificates.sealing import CannotUnseal
 from leases import LeaseLost
 
@@ -242,7 +243,7 @@ def _tell(row: Revocation, template: str, now: datetime) -> None:
             "plan": certificate.plan,
             "names": certificate.names,
             "revocation": row,
-            "pasted": certificate.issuance.key_id is None,
+            "why": why_refused(row),
         },
         plan_id=certificate.plan_id,
     )

@@ -20,6 +20,7 @@ from certificates.models import Certificate, Revocation
 from certificates.next_step import next_step
 from certificates.revocation import NotPossible, issuing_account, request, revocable, same_key
 from certificates.revocation.form import RevokeForm
+from certificates.revocation.words import why_refused
 from certificates.standing import may_reissue, newest_certificate, standing_of, with_standing
 from orders.models import Plan
 
@@ -103,6 +104,7 @@ def _context(certificate: Certificate, now: datetime) -> dict[str, object]:
         "may_reissue": may_reissue(plan, now),
         "newest": newest is not None and newest.pk == certificate.pk,
         "expired": certificate.not_after <= now,
+        "why": why_refused(revocation) if revocation is not None else "",
         "state": "none" if revocation is None else f"{revocation.under_way}-{revocation.tries}",
         # Whoever holds the key can have it revoked without us (RFC 8555 §7.6).
         "own_key": key is None or key.state != key.State.HELD,

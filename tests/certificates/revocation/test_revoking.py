@@ -352,6 +352,7 @@ def test_without_account_and_key_it_is_refused_and_everybody_is_told(desk, ca, c
     assert (row.due_at, row.problem["type"]) == (None, "urn:ietf:params:acme:error:accountDoesNotExist")
     assert fresh(certificate).state == "valid"
     assert (letters("revocation_refused"), entries("certificate:revocation_refused")) == (1, 1)
+    assert "does not accept our word" in Letter.objects.get(kind="revocation_refused").body
     assert not work()
 
 
