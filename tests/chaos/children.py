@@ -53,7 +53,9 @@ class Child:
 
     def result(self) -> dict[str, Any]:
         if not self.result_path.exists():
-            raise NoChild(f"no result (status {self.status}):\n{self.log.read_text(errors='replace')[-3000:]}")
+            raise NoChild(
+                f"no result (status {self.status}):\n{self.log.read_text(errors='replace')[-3000:]}"
+            )
         return dict(json.loads(self.result_path.read_text()))
 
 

@@ -57,7 +57,9 @@ def fill_baskets(count: int, ca: dict[str, str], shared: bool) -> list[str]:
     for number in range(count):
         first = number < (count + 1) // 2
         name = f"n{number if first else number - (count + 1) // 2}.example"
-        orders.append(begin(f"c{number}", [name], ca, account.pk, None if first else orders[number - (count + 1) // 2]))
+        orders.append(
+            begin(f"c{number}", [name], ca, account.pk, None if first else orders[number - (count + 1) // 2])
+        )
     for order in Order.objects.select_related("owner"):
         checkout.start_payment(order, by=order.owner, now=timezone.now())
     return orders

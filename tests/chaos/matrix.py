@@ -91,7 +91,9 @@ class Bench:
         told = self.nursery.do("begin", town.as_job(), label=label, names=domains)
         return label, told["order"]
 
-    def attempt(self, point: Point, kind: str, names: int, mutant: str = "", zones: tuple[str, str] = ("", "")) -> Outcome:
+    def attempt(
+        self, point: Point, kind: str, names: int, mutant: str = "", zones: tuple[str, str] = ("", "")
+    ) -> Outcome:
         """Let one worker be struck at one point and another finish; a point that was not reached is tried anew."""
         outcome = Outcome(point, kind)
         for _try in range(RERUNS + 1):
@@ -123,7 +125,10 @@ class Bench:
         outcome.facts = told["facts"]
         if not told["over"]:
             outcome.faults.append("stuck: a fresh worker does not end it")
-        longest, limit = told.get("longest", 0.0), HOUR_SECONDS * 1.1 if kind == "exception" else LEASE_SECONDS
+        longest, limit = (
+            told.get("longest", 0.0),
+            HOUR_SECONDS * 1.1 if kind == "exception" else LEASE_SECONDS,
+        )
         if longest > limit + 1:
             outcome.faults.append(f"stuck: a row waits for {longest:.0f} s")
         outcome.faults += self.verdict(town, label, order, told["facts"])
@@ -134,7 +139,9 @@ class Bench:
     ) -> dict[str, Any]:
         if how == "running":
             struck.end()
-            raise NoChild(f"the worker neither dies nor ends:\n{struck.log.read_text(errors='replace')[-1500:]}")
+            raise NoChild(
+                f"the worker neither dies nor ends:\n{struck.log.read_text(errors='replace')[-1500:]}"
+            )
         if kind == "kill" and struck.status == -signal.SIGKILL:
             self.kills += 1
         else:
@@ -158,7 +165,9 @@ class Bench:
         if how != "ended":
             second.end()
             zombie.end()
-            raise NoChild(f"the second worker does not end:\n{second.log.read_text(errors='replace')[-1500:]}")
+            raise NoChild(
+                f"the second worker does not end:\n{second.log.read_text(errors='replace')[-1500:]}"
+            )
         longest = second.result().get("longest", 0.0)
         if zombie.wait(SECONDS) != "ended":
             zombie.end()

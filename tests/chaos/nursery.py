@@ -124,7 +124,7 @@ def child(job: dict[str, Any]) -> None:
     from django.db import connection
 
     from tests.chaos import losing, points, tasks
-    from tests.chaos.mutants import MUTANTS
+    from tests.chaos.mutants import PATCHES
 
     town = job["town"]
     connection.settings_dict["NAME"] = town["database"]
@@ -137,7 +137,7 @@ def child(job: dict[str, Any]) -> None:
     points.install()
     losing.install()
     if job.get("mutant"):
-        MUTANTS[job["mutant"]]()
+        PATCHES[job["mutant"]]()
     result = tasks.TASKS[job["task"]](job)
     path = Path(job["result"])
     path.with_suffix(".new").write_text(json.dumps(result))

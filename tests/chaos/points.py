@@ -18,6 +18,8 @@ from outbound import Call, watch
 from outbound.calls import Moment
 
 KINDS = ("kill", "zombie", "lost", "exception")
+# Wrong designs that the points must find; mutants.py holds them, and only a worker ever loads it.
+MUTANTS = ("key saved late", "idempotency key in memory", "epoch not checked")
 WRITES = re.compile(r'^\s*(?:INSERT INTO|UPDATE|DELETE FROM)\s+"?(?:\w+"?\."?)?(\w+)"?', re.IGNORECASE)
 
 

@@ -23,9 +23,23 @@ class Program:
     """One supervised program in a process group of its own."""
 
     def __init__(
-        self, name: str, command: list[str], log: Path, env: Mapping[str, str], *, port: int = 0, user: str | None = None
+        self,
+        name: str,
+        command: list[str],
+        log: Path,
+        env: Mapping[str, str],
+        *,
+        port: int = 0,
+        user: str | None = None,
     ) -> None:
-        self.name, self.command, self.log, self.env, self.port, self.user = name, command, log, dict(env), port, user
+        self.name, self.command, self.log, self.env, self.port, self.user = (
+            name,
+            command,
+            log,
+            dict(env),
+            port,
+            user,
+        )
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -85,7 +99,17 @@ def beat(number: int, folder: Path, env: Mapping[str, str]) -> Program:
 
 
 def redis(port: int, folder: Path) -> Program:
-    command = [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    command = [
+        program("redis-server"),
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
     return Program("redis", command, folder / "redis.log", os.environ, port=port)
 
 

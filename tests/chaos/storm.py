@@ -58,7 +58,9 @@ class Report:
 class Installation:
     """A whole portal with supervised programs, in one town."""
 
-    def __init__(self, kind: str, folder: Path, town: Town, env: dict[str, str], members: list[Program]) -> None:
+    def __init__(
+        self, kind: str, folder: Path, town: Town, env: dict[str, str], members: list[Program]
+    ) -> None:
         self.kind, self.folder, self.town, self.env, self.members = kind, folder, town, env, members
         self.restarts = 0
         self.replacement: subprocess.Popen[bytes] | None = None
@@ -95,7 +97,10 @@ class Installation:
 
     def ca_answers(self) -> bool:
         context = ssl.create_default_context(cadata=self.town.ca.roots_pem)
-        with suppress(OSError), urllib.request.urlopen(self.town.ca.directory_url, timeout=3, context=context) as answer:
+        with (
+            suppress(OSError),
+            urllib.request.urlopen(self.town.ca.directory_url, timeout=3, context=context) as answer,
+        ):
             return bool(answer.status == 200)
         return False
 
@@ -107,7 +112,11 @@ class Installation:
         home = self.town.folder / "pebble"
         with (home / "output.log").open("ab") as log:
             self.replacement = subprocess.Popen(
-                self.town.ca.process.args, cwd=home, env=os.environ | PEBBLE_ENVIRONMENT | rough(), stdout=log, stderr=log
+                self.town.ca.process.args,
+                cwd=home,
+                env=os.environ | PEBBLE_ENVIRONMENT | rough(),
+                stdout=log,
+                stderr=log,
             )
         self.restarts += 1
 
@@ -121,7 +130,9 @@ def smooth() -> dict[str, str]:
 
 
 @contextmanager
-def running_installation(kind: str, folder: Path, ca: dict[str, str], workers: int = 2) -> Iterator[Installation]:
+def running_installation(
+    kind: str, folder: Path, ca: dict[str, str], workers: int = 2
+) -> Iterator[Installation]:
     """Everything that a portal consists of, started and answering."""
     folder.mkdir(parents=True, exist_ok=True)
     members: list[Program] = []
@@ -135,7 +146,10 @@ def running_installation(kind: str, folder: Path, ca: dict[str, str], workers: i
                 "DATABASE_URL": f"{url}?options=-c%20idle_in_transaction_session_timeout%3D{IDLE_MILLISECONDS}",
                 "REDIS_URL": f"redis://127.0.0.1:{broker}/0",
             }
-            members += [programs.postgres(port, data, _unprivileged(data.parent)), programs.redis(broker, folder)]
+            members += [
+                programs.postgres(port, data, _unprivileged(data.parent)),
+                programs.redis(broker, folder),
+            ]
             database, records = "chancery", url
         else:
             database = records = str(folder / "base" / "var" / "portal.sqlite3")
@@ -148,14 +162,20 @@ def running_installation(kind: str, folder: Path, ca: dict[str, str], workers: i
         for number in range(workers):
             members.append(programs.worker(number, folder, env, ZONES[number % len(ZONES)]))
         # Two beats: whoever follows the first message of a pair finds nothing to do.
-        members += [programs.beat(1, folder, env), programs.beat(2, folder, env), programs.web(free_port(), folder, env)]
+        members += [
+            programs.beat(1, folder, env),
+            programs.beat(2, folder, env),
+            programs.web(free_port(), folder, env),
+        ]
         installation = Installation(kind, folder, town, env, members)
         stack.callback(installation.stop)
         installation.start()
         yield installation
 
 
-def run(kind: str, folder: Path, orders: int, *, every: float = 0.0, seed: int = 0, workers: int = 2) -> Report:
+def run(
+    kind: str, folder: Path, orders: int, *, every: float = 0.0, seed: int = 0, workers: int = 2
+) -> Report:
     """Let `orders` customers order; with `every`, strike something each so many seconds. Raises NoChild."""
     report = Report(orders)
     with running_installation(kind, folder, rough() if every else smooth(), workers) as installation:
@@ -163,7 +183,12 @@ def run(kind: str, folder: Path, orders: int, *, every: float = 0.0, seed: int =
         try:
             go = folder / "go"
             child = nursery.start(
-                "shop", installation.town.as_job(), count=orders, web=installation.web, patience=PATIENCE, go=str(go)
+                "shop",
+                installation.town.as_job(),
+                count=orders,
+                web=installation.web,
+                patience=PATIENCE,
+                go=str(go),
             )
             while not go.exists() and child.status is None:
                 if child.wait(0.1) == "ended":
@@ -179,7 +204,12 @@ def run(kind: str, folder: Path, orders: int, *, every: float = 0.0, seed: int =
 
 
 def disturb(
-    installation: Installation, nursery: Nursery, child: Child, every: float, dice: random.Random, report: Report
+    installation: Installation,
+    nursery: Nursery,
+    child: Child,
+    every: float,
+    dice: random.Random,
+    report: Report,
 ) -> None:
     """Kill one program after another in a shuffled round, bring it back at once, until the customers are done."""
     round_: list[Program] = []
@@ -230,7 +260,9 @@ def judge(installation: Installation, told: dict[str, Any], report: Report) -> N
     for email, count in people.items():
         mails = town.mailbox.letters_to(email, ISSUED)
         if mails != count:
-            report.faults.append(f"{'lost' if mails < count else 'doubled'}: {mails} mails to {email} for {count} orders")
+            report.faults.append(
+                f"{'lost' if mails < count else 'doubled'}: {mails} mails to {email} for {count} orders"
+            )
     if told["keys"] != report.orders:
         report.faults.append(f"doubled: {told['keys']} keys for {report.orders} orders")
 

@@ -17,7 +17,15 @@ from django.utils import timezone
 
 from accounts.models import Letter
 from certificates import issuance, keys, vault
-from certificates.models import AcmeOrder, Activation, ActivationName, CaAccount, Certificate, Issuance, PrivateKey
+from certificates.models import (
+    AcmeOrder,
+    Activation,
+    ActivationName,
+    CaAccount,
+    Certificate,
+    Issuance,
+    PrivateKey,
+)
 from leases.rows import LEASE
 from orders import checkout
 from orders.models import GatewayEvent, Order, OrderName, Payment, Plan
@@ -101,7 +109,9 @@ class Story:
         if payment is None:
             payment = checkout.start_payment(order, by=order.owner, now=timezone.now())
         if payment.state == Payment.State.OPEN:
-            requests.post(f"{settings.STRIPE_API_BASE}/v1/test/pay/{payment.session_id}", timeout=10).raise_for_status()
+            requests.post(
+                f"{settings.STRIPE_API_BASE}/v1/test/pay/{payment.session_id}", timeout=10
+            ).raise_for_status()
             deliver(str(payment.session_id))
 
 
@@ -175,7 +185,9 @@ def let_leases_lapse(*, hurry: bool) -> float:
             rows.filter(due_at__gt=now).update(due_at=now)
     if hurry:
         for order in AcmeOrder.objects.filter(problem__retry_at__isnull=False, due_at__isnull=False):
-            AcmeOrder.objects.filter(pk=order.pk).update(problem=order.problem | {"retry_at": now.isoformat()})
+            AcmeOrder.objects.filter(pk=order.pk).update(
+                problem=order.problem | {"retry_at": now.isoformat()}
+            )
     return longest.total_seconds()
 
 
@@ -200,7 +212,9 @@ def next_moments(*, hurry: bool) -> list[datetime]:
 def facts(story: Story) -> dict[str, Any]:
     """What the rows say in the end; the CA, the gateway and the mailbox are asked elsewhere."""
     wanted = list(Issuance.objects.filter(plan__item__order_id=story.order_id).select_related("key"))
-    certificates = list(Certificate.objects.filter(plan__item__order_id=story.order_id).select_related("issuance__key"))
+    certificates = list(
+        Certificate.objects.filter(plan__item__order_id=story.order_id).select_related("issuance__key")
+    )
     orders = AcmeOrder.objects.filter(issuance__plan__item__order_id=story.order_id)
     letters = Letter.objects.filter(plan_id__in=[one.plan_id for one in wanted])
     payments = Payment.objects.filter(order_id=story.order_id)

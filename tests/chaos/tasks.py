@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from django.db import close_old_connections
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError, close_old_connections
 
 from tests.chaos.customers import echo, shop
 from tests.chaos.points import DOOR, Point
@@ -43,8 +45,23 @@ def race(job: dict[str, Any]) -> dict[str, Any]:
     """One of several workers on the same rows: take whatever is due until every story is over."""
     stories = [Story(order) for order in job["orders"]]
     random.Random(job["number"]).shuffle(stories)
-    over = all([work(story, job.get("patience", PATIENCE)) for story in stories])
-    return {"over": over, "facts": [facts(Story(order)) for order in job["orders"]]}
+    ends = [work(story, job.get("patience", PATIENCE)) for story in stories]
+    return {"over": all(ends), "facts": [facts(Story(order)) for order in job["orders"]]}
+
+
+def scribble(job: dict[str, Any]) -> dict[str, Any]:
+    """A web process at its busiest: sessions are made, changed and thrown away until the file appears."""
+    written, faults = 0, []
+    while not Path(job["until"]).exists():
+        try:
+            session = SessionStore()
+            session["basket"] = written
+            session.save()
+            session.delete()
+            written += 2
+        except DatabaseError as error:
+            faults.append(str(error))
+    return {"written": written, "faults": faults}
 
 
 TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -52,6 +69,7 @@ TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "walk": walk,
     "judge": judge,
     "race": race,
+    "scribble": scribble,
     "shop": shop,
     "echo": echo,
 }

@@ -18,7 +18,9 @@ def test_a_worker_killed_at_any_point_of_the_walk_loses_and_doubles_nothing(benc
     assert len(points) >= FEWEST_POINTS
     outcomes = try_all(bench, points, ["kill"])
     counted = count(outcomes)
-    sys.stdout.write(f"{counted['kill']} points, {bench.kills} workers killed, {counted['not reached']} not reached\n")
+    sys.stdout.write(
+        f"{counted['kill']} points, {bench.kills} workers killed, {counted['not reached']} not reached\n"
+    )
     assert [str(outcome) for outcome in outcomes if outcome.faults] == []
     assert bench.kills >= FEWEST_POINTS
     assert counted["not reached"] <= len(points) // 10

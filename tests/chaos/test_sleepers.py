@@ -37,5 +37,3 @@ def test_another_worker_goes_on_with_the_rows_of_a_sleeper(folder: Path) -> None
         outcomes = try_all(bench, points, ["zombie"])
     assert len(points) == 6
     assert [str(outcome) for outcome in outcomes if outcome.faults] == []
-
-

@@ -139,7 +139,9 @@ def digest(key_authorization: str) -> str:
 class Town:
     """One database's outside world. `as_job()` is what a worker must know of it."""
 
-    def __init__(self, folder: Path, ca: CaServer, gateway: Gateway, mailbox: Mailbox, records: Records) -> None:
+    def __init__(
+        self, folder: Path, ca: CaServer, gateway: Gateway, mailbox: Mailbox, records: Records
+    ) -> None:
         self.folder, self.ca, self.gateway, self.mailbox, self.records = folder, ca, gateway, mailbox, records
         self.database = ""
 
@@ -159,7 +161,9 @@ class Town:
 
 
 @contextmanager
-def running_town(folder: Path, records_in: str, environment: Mapping[str, str] | None = None) -> Iterator[Town]:
+def running_town(
+    folder: Path, records_in: str, environment: Mapping[str, str] | None = None
+) -> Iterator[Town]:
     """`records_in` is the path of a SQLite file or a postgres:// URL: where the name server reads."""
     settings = {
         "PEBBLE_WFE_NONCEREJECT": "0", "PEBBLE_AUTHZREUSE": "0", "PEBBLE_WFE_ORDERS_PER_PAGE": "5000",
