@@ -32,7 +32,7 @@ test-fast: $(VENV)/ready-to-test ## the tests that start no program
 lint: $(VENV)/ready-to-test ## ruff, mypy, import contract, Django's checks, missing migrations
 	@bin/lint
 
-bench: $(VENV)/ready-to-test ## measure, as ratios against a peer or a limit in the same run
+bench: $(VENV)/ready-to-test ## the eight benchmarks, as ratios against a peer or a limit in the same run (about 15 minutes)
 	@$(PY) -m benchmarks
 
 chaos: $(VENV)/ready-to-test ## kill, stop and cut off every step of an issuance on both databases, then a storm of 1,000 orders
