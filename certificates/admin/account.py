@@ -220,7 +220,8 @@ class CaAccountAdmin(LimitActions):
 
     @admin.display(description=_("orders"))
     def order_list(self, account: CaAccount) -> SafeString:
-        return list_of(AcmeOrder, _("Orders at this CA"), account__id__exact=account.pk)
+        lookup = {"account__id__exact" if account.parent_id else "ca": account.pk}
+        return list_of(AcmeOrder, _("Orders at this CA"), **lookup)
 
     @admin.display(description=_("customers' accounts"))
     def customers(self, account: CaAccount) -> SafeString:

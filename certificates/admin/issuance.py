@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, link, links
+from certificates.admin.ca_filter import CaFilter
 from certificates.models import AcmeOrder, Issuance
 from orders.models import Plan
 
@@ -95,7 +96,7 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
         "asked",
         "ended_at",
     )
-    list_filter = ("status", "waiting_for", "account", "created_at")
+    list_filter = ("status", "waiting_for", CaFilter, "created_at")
     list_select_related = ("account", "issuance")
     search_fields = ("=url",)
     search_help_text = _("URL in full; order number, email address or domain name from the beginning.")
@@ -109,6 +110,7 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
         "url",
         "status",
         "waiting_for",
+        "profile",
         "authorization_links",
         "created_at",
         "intent_at",

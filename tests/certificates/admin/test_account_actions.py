@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -99,7 +100,7 @@ def test_a_change_that_has_to_wait_for_customers_is_refused_in_words(oscar, ca, 
     )  # fmt: skip
     order.authorizations.add(row)
     response = oscar.post(address(account, "key"), {"reason": "yearly change"}, follow=True)
-    assert "For 1 names the records are in place" in said(response)
+    assert "For 1 name the record is in place" in said(response)
     assert ca.asked_for["keyChange"] == 0
 
 
@@ -252,7 +253,7 @@ def test_an_account_in_use_is_not_given_up(oscar, ca, account, alice):
     response = oscar.post(
         address(account, "give-up"), {"typed": "Keyed CA", "reason": "moving on"}, follow=True
     )
-    assert "1 orders are under way" in said(response)
+    assert "1 order is under way" in said(response)
     assert ca.updates == []
     account.refresh_from_db()
     assert account.enabled
@@ -439,6 +440,24 @@ def test_the_pattern_counts_the_orders_of_its_customers(oscar, account, alice):
     url = reverse("admin:certificates_caaccount_changelist")
     rows = oscar.get(url, {"whose": "all"}).context["cl"].queryset
     assert {row.pk: row.waiting_orders for row in rows} == {account.pk: 1, child.pk: 1}
+
+
+def test_orders_are_filtered_by_the_houses_accounts_and_found_with_their_customers(oscar, account, alice):
+    CaAccount.objects.filter(pk=account.pk).update(per_customer=True)
+    account.refresh_from_db()
+    wanted = issuance_for(plan_for(alice, "shop.example", account=account))
+    elsewhere = issuance_for(plan_for(alice, "other.example"))
+    child = account_for(account, alice, timezone.now())
+    AcmeOrder.objects.filter(issuance=wanted).update(account=child)
+    url = reverse("admin:certificates_acmeorder_changelist")
+    listed = oscar.get(url, {"ca": str(account.pk)})
+    assert [order.issuance for order in listed.context["cl"].queryset] == [wanted]
+    assert f"?ca={child.pk}" not in listed.content.decode()
+    assert f"?ca={account.pk}" in oscar.get(page(account)).content.decode()
+    theirs = re.search(r'acmeorder/\?([^"]+)"', oscar.get(page(child)).content.decode()).group(1)
+    assert list(oscar.get(f"{url}?{theirs}").context["cl"].queryset) == [wanted.acme_orders.get()]
+    everything = oscar.get(url, {"ca": "nonsense"}).context["cl"].queryset
+    assert {order.issuance for order in everything} == {wanted, elsewhere}
 
 
 def test_resuming_the_pattern_wakes_the_customers_orders(oscar, account, alice):
