@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from audit.record import record
@@ -99,7 +100,9 @@ def give_up(account: CaAccount, *, by: User, now: datetime, reason: str, address
 def _refuse_while_in_use(account: CaAccount) -> None:
     count = under_way(account)
     if count:
-        text = _(
-            "%(count)d orders are under way in this account's name. Disable it, and come back when they have ended."
+        text = ngettext(
+            "%(count)d order is under way in this account's name. Disable the account, and come back when it has ended.",
+            "%(count)d orders are under way in this account's name. Disable the account, and come back when they have ended.",
+            count,
         )
         raise NotPossible(text % {"count": count})

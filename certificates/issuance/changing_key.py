@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from audit.record import record
@@ -47,13 +48,14 @@ def ask(account: CaAccount, *, by: User, now: datetime, address: str | None = No
         raise NotNow(_("This account has not been opened yet; its first key is made with the first order."))
     held = names_in_place(account).count()
     if held:
-        raise NotNow(
-            _(
-                "For %(count)d names the records are in place, or the CA is looking at them. They are made from the present key "
-                "and would be void. Please try again when these names are done, in most cases within minutes."
-            )
-            % {"count": held}
+        text = ngettext(
+            "For %(count)d name the record is in place, or the CA is looking at it. It is made from the present key and would be void. "
+            "Please try again when this name is done, in most cases within minutes.",
+            "For %(count)d names the records are in place, or the CA is looking at them. They are made from the present key and would "
+            "be void. Please try again when these names are done, in most cases within minutes.",
+            held,
         )
+        raise NotNow(text % {"count": held})
     with transaction.atomic():
         wanted = CaAccount.objects.filter(pk=account.pk, next_key_at__isnull=True)
         if wanted.update(next_key_at=now) == 1:

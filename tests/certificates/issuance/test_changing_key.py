@@ -91,7 +91,7 @@ def test_it_is_refused_while_a_customers_record_is_in_place(desk, alice, operato
     wanted = desk.wish(alice, "shop.example", "www.shop.example")
     desk.run(MINUTE)
     Authorization.objects.filter(identifier="shop.example").update(shown_at=desk.now, due_at=None)
-    with pytest.raises(NotNow, match="For 1 names"):
+    with pytest.raises(NotNow, match="For 1 name the"):
         change(desk, operator)
     desk.account.refresh_from_db()
     assert desk.account.next_key_at is None
