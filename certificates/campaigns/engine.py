@@ -12,7 +12,7 @@ from audit.record import record
 from audit.vocabulary import Action
 from certificates.campaigns.closed import AT_ONCE, closed
 from certificates.campaigns.taking_part import Why, left_in, to_come
-from certificates.issuance import wishes
+from certificates.issuance import breaker, wishes
 from certificates.issuance.problems import ours
 from certificates.models import CaAccount, Campaign, Certificate, Issuance
 from certificates.renewal.engine import watch_from
@@ -49,7 +49,7 @@ def go_on(campaign: Campaign, now: datetime) -> None:
 
 def stands(account: CaAccount, now: datetime) -> bool:
     """True if the CA can be given work: a thousand orders before a closed door help nobody."""
-    resting = account.resting_until is not None and account.resting_until > now
+    resting = breaker.resting_until(account, now) is not None
     return account.enabled and account.paused_at is None and not resting
 
 

@@ -9,14 +9,15 @@ from django.db import transaction
 
 from audit.record import record
 from audit.vocabulary import Action
-from certificates.connection import connect
-from certificates.connectors.base import RenewalFacts
+from certificates import keys
+from certificates.connectors import CONNECTORS
+from certificates.connectors.base import CaEndpoint, Connector, RenewalFacts
 from certificates.connectors.problems import CaError, RetryAt, TryAgain
+from certificates.issuance import breaker
 from certificates.issuance.problems import as_json, ours
-from certificates.models import Certificate, RenewalInfo
+from certificates.models import CaAccount, Certificate, RenewalInfo
 from certificates.renewal import moment
 from certificates.renewal.ari import NoCertId, cert_id
-from certificates.sealing import CannotUnseal
 from certificates.upcoming import is_blocked
 
 # RFC 9773 §4.3.2, §4.3.3: what may pass is tried again ever more seldom, what will not, in six hours.
@@ -39,16 +40,14 @@ def ask(row: RenewalInfo, certificate: Certificate, now: datetime) -> None:
     if account is None:
         row.write(ask_at=None)
         return
-    if account.resting_until is not None and account.resting_until > now:
-        row.write(ask_at=account.resting_until)
+    rest = breaker.resting_until(account, now)
+    if rest is not None:
+        row.write(ask_at=rest)
         return
     try:
-        facts = connect(account).renewal_info(cert_id(certificate.leaf_pem))
+        facts = stranger(account).renewal_info(cert_id(certificate.leaf_pem))
     except NoCertId as error:
         row.write(ask_at=None, checked_at=now, problem=_problem(row, ours("no_cert_id", str(error), now)))
-    except CannotUnseal:
-        told = ours("cannot_unseal", "The CA account's key cannot be opened.", now)
-        row.write(ask_at=now + LONG, tries=row.tries + 1, problem=_problem(row, told))
     except CaError as error:
         row.write(
             ask_at=_again_at(row, error, now),
@@ -93,6 +92,17 @@ def keep(row: RenewalInfo, certificate: Certificate, facts: RenewalFacts, now: d
 def _problem(row: RenewalInfo, told: dict[str, Any] | None) -> dict[str, Any] | None:
     """What keeps the next certificate from being ordered is for its owner, and is not covered by the CA's troubles."""
     return row.problem if is_blocked(row) else told
+
+
+def stranger(account: CaAccount) -> Connector:
+    """Return a connector that speaks for nobody: the question is not signed, so the account's key stays sealed."""
+    house = account.house_account
+    endpoint = CaEndpoint(
+        directory_url=house.directory_url,
+        account_key_pem=keys.to_pem(keys.generate("ec-p256")),
+        roots_pem=house.roots_pem or None,
+    )
+    return CONNECTORS[house.connector](endpoint)
 
 
 def _again_at(row: RenewalInfo, error: CaError, now: datetime) -> datetime:

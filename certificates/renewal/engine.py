@@ -12,6 +12,7 @@ from certificates.issuance import wishes
 from certificates.issuance.problems import ours
 from certificates.models import AcmeOrder, Certificate, Issuance, RenewalInfo
 from certificates.renewal import asking, letters, moment
+from certificates.renewal.moment import SELDOM
 from certificates.renewal.obstacles import GIVEN_UP, NOT_SET_UP, SWITCHED_OFF, Obstacle, obstacle_to
 from certificates.upcoming import is_blocked, is_recalled
 from leases import ring
@@ -36,14 +37,22 @@ def look(row: RenewalInfo, now: datetime) -> None:
     if wanted is not None:
         watch(row, certificate, wanted, now)
         return
+    begin_asking(row, certificate, now)
     if asking.is_due(row, now):
         asking.ask(row, certificate, now)
     if row.reissue_at is None:
         row.write(reissue_at=moment.by_age(certificate))
     if row.reissue_at is not None and row.reissue_at > now:
-        row.let_go(_next_look(row, row.reissue_at), problem=None if is_blocked(row) else row.problem)
+        row.let_go(_next_look(row, row.reissue_at, now), problem=None if is_blocked(row) else row.problem)
         return
     order_next(row, certificate, now)
+
+
+def begin_asking(row: RenewalInfo, certificate: Certificate, now: datetime) -> None:
+    """A CA that has learned to tell is asked from now on. Raises LeaseLost."""
+    account = certificate.account
+    if row.ask_at is None and row.checked_at is None and account is not None and account.has_renewal_info:
+        row.write(ask_at=now)
 
 
 def is_over(certificate: Certificate, now: datetime) -> bool:
@@ -130,5 +139,5 @@ def needs_its_owner(wanted: Issuance) -> bool:
     return pending.filter(shown_at__isnull=True, insisted_at__isnull=True).exists()
 
 
-def _next_look(row: RenewalInfo, reissue_at: datetime) -> datetime:
-    return min(reissue_at, row.ask_at) if row.ask_at is not None else reissue_at
+def _next_look(row: RenewalInfo, reissue_at: datetime, now: datetime) -> datetime:
+    return min(reissue_at, row.ask_at if row.ask_at is not None else now + SELDOM)

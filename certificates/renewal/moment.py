@@ -12,6 +12,8 @@ from certificates.standing import reissue_due_at
 LEAST_LEFT = 10
 # Without a CA's word thousands of certificates of one day must not come back in one minute.
 SPREAD = timedelta(days=1)
+# Where the CA tells nothing, it is seen so often whether it does by now.
+SELDOM = timedelta(days=7)
 LARGEST_SPREAD = 50
 
 

@@ -10,8 +10,10 @@ import pytest
 from accounts.models import Letter
 from audit.models import Entry
 from certificates import issuance
+from certificates.connectors.rfc8555 import client as clients
 from certificates.models import (
     Activation,
+    CaAccount,
     Certificate,
     Issuance,
     ProductIssuer,
@@ -155,6 +157,27 @@ def test_a_ca_that_does_not_answer_well_changes_no_plan_and_is_asked_later(desk,
     row = desk.look(first)
     assert row.window_start is not None
     assert row.tries == 0
+
+
+def test_a_ca_that_learns_to_tell_is_asked_within_a_week(desk, account, alice):
+    CaAccount.objects.update(has_renewal_info=False)
+    del desk.ca.directory["renewalInfo"]
+    first = desk.first(alice, "shop.example")
+    assert (row_of(first).ask_at, asked(desk)) == (None, 0)
+    assert row_of(first).due_at <= desk.now + 7 * DAY
+    # What has been read of the directory is an hour old at most.
+    desk.ca.directory["renewalInfo"] = desk.ca.url("/renewalInfo")
+    clients._clients.clear()
+    CaAccount.objects.update(has_renewal_info=True)
+    desk.live(desk.now + 8 * DAY, queues=("renewals",))
+    assert row_of(first).window_start is not None
+
+
+def test_the_question_needs_no_key_of_ours(desk, account, alice):
+    first = desk.first(alice, "shop.example")
+    CaAccount.objects.update(sealed_key=b"cannot be opened", paused_at=desk.now, enabled=False)
+    assert desk.look(first).window_start is not None
+    assert bytes(CaAccount.objects.get().sealed_key) == b"cannot be opened"
 
 
 def test_429_is_obeyed(desk, account, alice):
