@@ -7,8 +7,11 @@ from datetime import timedelta
 import pytest
 
 from accounts.models import Letter
+from audit.models import Entry
+from audit.vocabulary import Action
+from certificates import issuance
 from certificates.chain import read_chain
-from certificates.models import AcmeOrder, Certificate
+from certificates.models import AcmeOrder, CaAccount, Certificate, Issuance
 from sandbox.faults import misdeeds
 from tests.certificates.issuance.desk import newest
 from tests.faults.ca import known, strike
@@ -106,3 +109,22 @@ def test_refused_nonces_cost_requests_and_nothing_else(desk, alice, share):
     assert wanted.acme_orders.count() == 1
     assert desk.now - before < timedelta(minutes=1), "no back-off for a nonce"
     assert Letter.objects.count() == 1
+
+
+def test_already_replaced_costs_one_request_and_no_words_to_the_customer(desk, alice):
+    first = desk.wish(alice, "shop.example")
+    desk.until_over(first)
+    old = Certificate.objects.get()
+    CaAccount.objects.filter(pk=desk.account.pk).update(has_renewal_info=True)
+    plan = desk.ca.spoil(known("alreadyreplaced"))
+    second = issuance.request(first.plan, by=alice, now=desk.now, kind="rekey")
+    Issuance.objects.filter(pk=second.pk).update(replaces=old)
+    before = desk.ca.asked_for["newOrder"]
+    desk.run(timedelta(days=2))
+    assert plan.count("alreadyreplaced") >= 1
+    assert desk.ca.asked_for["newOrder"] - before == 2, "once with, once without"
+    assert second.acme_orders.count() == 1
+    assert Certificate.objects.filter(issuance=second).count() == 1
+    assert Entry.objects.filter(action=Action.REPLACES_REFUSED).count() == 1
+    assert "replaced already" in desk.support_reads(second)
+    assert set(Letter.objects.values_list("kind", flat=True)) == {"certificate_issued"}
