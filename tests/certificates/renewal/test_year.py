@@ -32,8 +32,9 @@ def check_no_gap(plan) -> None:
     assert rows[-1].not_after >= plan.ends_at - DAY
 
 
-@pytest.mark.parametrize("has_ari", [True, False], ids=["ari", "by age"])
-@pytest.mark.parametrize(("days", "least"), [(47, 11), (100, 5), (200, 2)])
+@pytest.mark.parametrize(
+    ("days", "least", "has_ari"), [(47, 11, True), (100, 5, True), (47, 11, False), (200, 2, False)]
+)
 def test_a_year_is_covered(desk, account, alice, days, least, has_ari):
     desk.ca.days = days
     if not has_ari:
@@ -57,6 +58,8 @@ def test_a_year_is_covered(desk, account, alice, days, least, has_ari):
     letters = Counter(Letter.objects.values_list("kind", flat=True))
     assert letters["certificate_issued"] == len(rows)
     assert letters["next_certificate_needs_you"] == letters["next_certificate_blocked"] == 0
+    reminders = Letter.objects.filter(kind="certificate_ending").values_list("occasion", flat=True)
+    assert all(str(rows[-1].pk) in occasion for occasion in reminders)
     assert not RenewalInfo.objects.filter(due_at__isnull=False).exclude(certificate=rows[-1]).exists()
     desk.check()
 
