@@ -9,8 +9,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import fields, replace
 from datetime import UTC, datetime
@@ -68,17 +70,37 @@ def run(name: str, scale: Scale) -> Line:
     """Run one in its own process: what it sets up, and what breaks in it, touches no other."""
     words = [word for f in fields(scale) for word in (f"--{f.name}", str(getattr(scale, f.name)))]
     command = [sys.executable, "-m", "benchmarks", name, "--json", *words]
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True, timeout=SECONDS_EACH, check=False
-        )
-        return Line.from_json(done.stdout.strip().splitlines()[-1])
-    except subprocess.TimeoutExpired:
-        why = [f"not done after {SECONDS_EACH} s"]
-    except (IndexError, ValueError, TypeError):
-        why = done.stderr.strip().splitlines()[-6:]
+    # The errors go to a file: a pipe that nobody empties would stop a benchmark that has much to say.
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
+        try:
+            out = process.communicate(timeout=SECONDS_EACH)[0]
+            return Line.from_json(out.strip().splitlines()[-1])
+        except subprocess.TimeoutExpired:
+            why = [f"not done after {SECONDS_EACH} s"]
+        except (IndexError, ValueError, TypeError):
+            errors.seek(0)
+            why = errors.read().strip().splitlines()[-6:]
+        finally:
+            _end(process)
     return Line(name, "not measured", "", "-", "", False, "", why)
 
 
+def _end(process: subprocess.Popen[str]) -> None:
+    """Have it end its own servers before it ends."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _told_to_stop(number: int, frame: object) -> None:
+    """Unwind, so that every server that was started is ended too."""
+    sys.exit(128 + number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _told_to_stop)
     sys.exit(main())
