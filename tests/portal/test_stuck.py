@@ -339,8 +339,8 @@ def test_ten_thousand_orders_cost_no_more_queries_and_little_time(
         client.get(reverse("staff_home"))
     spans = []
     for _try in range(3):
-        started = time.perf_counter()
+        # Of this process: a machine that runs other tests beside it makes nothing slower.
+        started = time.process_time()
         client.get(reverse("staff_home"))
-        spans.append(time.perf_counter() - started)
-    # The aim is 0.1 s on a machine with nothing else to do; this one runs other tests.
-    assert min(spans) < 0.5
+        spans.append(time.process_time() - started)
+    assert min(spans) < 0.2

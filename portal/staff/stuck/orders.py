@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import ngettext
 
 from certificates.models import AcmeOrder, Issuance
+from certificates.models.acme_order import AcmeOrderQuerySet
 from portal.staff.stuck.row import FETCHED, Act, Finder, Stuck, Text
 from portal.staff.stuck.words import sentence, words
 from validation.models import Authorization
@@ -30,13 +31,22 @@ def waiting(whom: str) -> Finder:
     """Return the finder of unfinished orders that wait for us, the CA or an operator."""
 
     def find(now: datetime) -> Iterable[Stuck]:
-        # By due_at: unfinished orders have an index, all orders ever have none.
-        rows = AcmeOrder.objects.open().filter(due_at__isnull=False, waiting_for=whom)
-        rows = rows.filter(created_at__lte=now - PATIENCE[whom], issuance__state=Issuance.State.WANTED)
-        for order in rows.select_related(*_RELATED).defer("issuance__csr").order_by("created_at")[:FETCHED]:
+        rows = _longest(whom, now).select_related(*_RELATED).defer("issuance__csr")
+        for order in rows.order_by("created_at")[:FETCHED]:
             yield _of_order(order, _why(order), words=words(order.problem), acts=(_look(order.issuance),))
 
     return find
+
+
+def _longest(whom: str, now: datetime) -> AcmeOrderQuerySet:
+    """Return those that have waited for longest, found without a join: ten thousand may wait, and few are shown."""
+    # By due_at: unfinished orders have an index, all orders ever have none.
+    rows = AcmeOrder.objects.open().filter(due_at__isnull=False, waiting_for=whom)
+    first = rows.filter(created_at__lte=now - PATIENCE[whom]).order_by("created_at")
+    # Some may be of an issuance that has ended and are only being tidied away.
+    return AcmeOrder.objects.filter(
+        pk__in=first.values("pk")[: 2 * FETCHED], issuance__state=Issuance.State.WANTED
+    )
 
 
 def _why(order: AcmeOrder) -> Text:
@@ -67,11 +77,10 @@ def refused(now: datetime) -> Iterable[Stuck]:
 
 def not_shown(now: datetime) -> Iterable[Stuck]:
     """Names that nobody has shown control of for a day: the customer may not know how."""
-    rows = AcmeOrder.objects.open().filter(due_at__isnull=False, waiting_for="customer")
-    rows = rows.filter(created_at__lte=now - PATIENCE["customer"], issuance__state=Issuance.State.WANTED)
     unseen = Authorization.objects.pending().filter(shown_at__isnull=True)
     rows = (
-        rows.select_related(*_RELATED)
+        _longest("customer", now)
+        .select_related(*_RELATED)
         .defer("issuance__csr")
         .prefetch_related(Prefetch("authorizations", unseen.order_by("identifier"), to_attr="unseen"))
     )
