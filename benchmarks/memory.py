@@ -18,7 +18,7 @@ GROWTH_AT_MOST = 5.0
 TOGETHER_AT_MOST = 700.0
 GOAL = 10_000
 BATCH = 250
-SECONDS = 150.0
+SECONDS = 90.0
 
 # What the worker is made of, imported and nothing else done.
 _FLOOR = (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 # A machine that is slow or busy makes fewer rounds, so that the whole ends in a quarter of an hour.
-SECONDS_FOR_ROUNDS = 110.0
+SECONDS_FOR_ROUNDS = 80.0
 
 
 @dataclass(frozen=True)
