@@ -15,9 +15,12 @@ from tests.portal.test_sweeping import letter
 
 def test_a_bell_ends_the_rest_of_each_sleeper():
     bell, ended = sweeper.Bell(2), []
-    threads = [
-        threading.Thread(target=lambda: (bell.wait(20.0), ended.append(time.monotonic()))) for _n in range(2)
-    ]
+
+    def sleep() -> None:
+        bell.wait(20.0)
+        ended.append(time.monotonic())
+
+    threads = [threading.Thread(target=sleep) for _n in range(2)]
     started = time.monotonic()
     for thread in threads:
         thread.start()
