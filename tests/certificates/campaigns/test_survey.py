@@ -106,7 +106,7 @@ def stock(desk, count: int) -> None:
     ProductIssuer.objects.create(product=product, account=desk.other)
     numbers = [uuid.uuid4().hex for _ in range(count)]
     orders = Order.objects.bulk_create(
-        Order(owner=owner, state="paid", currency="EUR", number=f"T{text[:11]}", created_at=now)
+        Order(owner=owner, state="paid", currency="EUR", number=f"T{text[:8]}", created_at=now)
         for text in numbers
     )
     items = OrderItem.objects.bulk_create(
