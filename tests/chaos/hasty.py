@@ -11,10 +11,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
 import leases.rows  # noqa: E402
-from certificates.issuance import walk  # noqa: E402
+from certificates.issuance import breaker, walk  # noqa: E402
 from portal.celery import app  # noqa: E402
 
 # A dead worker's row is free again in seconds, not in a minute and a half.
-leases.rows.LEASE = walk.LEASE = timedelta(seconds=float(os.environ.get("CHAOS_LEASE_SECONDS", "10")))  # type: ignore[misc]
+leases.rows.LEASE = breaker.LEASE = walk.LEASE = timedelta(
+    seconds=float(os.environ.get("CHAOS_LEASE_SECONDS", "10"))
+)  # type: ignore[misc]
 
 __all__ = ["app"]

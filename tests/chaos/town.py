@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 import socketserver
 import sqlite3
@@ -56,6 +57,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: Counter[tuple[str, str, str]] = Counter()
+        logging.getLogger("mail.log").setLevel(logging.WARNING)
         self.controller = Controller(self, hostname="127.0.0.1", port=free_port(), ready_timeout=20)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
