@@ -132,7 +132,9 @@ def test_pages_are_counted_by_pattern_never_by_address(client, read):
         )
         >= 1
     )
-    assert figures.value("chancery_http_requests_total", route="(no such page)", status="404") >= 1
+    assert (
+        figures.value("chancery_http_requests_total", route="(no such page)", method="GET", status="404") >= 1
+    )
     assert figures.value("chancery_http_requests_total", route="/guides/", method="other", status="405") >= 1
     assert "no/such" not in figures.text
 
