@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 PYTEST := $(VENV)/bin/pytest
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help run demo test test-fast lint bench shell clean lock
+.PHONY: help run demo test test-fast lint bench chaos shell clean lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,8 +32,11 @@ test-fast: $(VENV)/ready-to-test ## the tests that start no program
 lint: $(VENV)/ready-to-test ## ruff, mypy, import contract, Django's checks, missing migrations
 	@bin/lint
 
-bench: $(VENV)/ready-to-test ## measure, as ratios against a peer or a limit in the same run
+bench: $(VENV)/ready-to-test ## the eight benchmarks, as ratios against a peer or a limit in the same run (about 15 minutes)
 	@$(PY) -m benchmarks
+
+chaos: $(VENV)/ready-to-test ## kill, stop and cut off every step of an issuance on both databases, then a storm of 1,000 orders
+	@$(PY) -m tests.chaos
 
 shell: $(VENV)/ready-to-run ## Django's shell on the sandbox's data
 	@$(PY) manage.py shell

@@ -20,7 +20,6 @@ PER_CUSTOMER = 100
 def fill(count: int) -> dict[str, Any]:
     from allauth.account.models import EmailAddress
     from django.conf import settings
-    from django.contrib.sessions.backends.db import SessionStore
     from django.utils import timezone
 
     from accounts.models import User
@@ -38,27 +37,32 @@ def fill(count: int) -> dict[str, Any]:
     for number, person in enumerate(people):
         plans.append(_plans_of(person, number, min(PER_CUSTOMER, count), now, sample))
 
-    def session(user: User) -> str:
-        store = SessionStore()
-        store["_auth_user_id"] = str(user.pk)
-        store["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
-        store["_auth_user_hash"] = user.get_session_auth_hash()
-        store["account_authentication_methods"] = [
-            {"method": "password", "at": now.timestamp(), "email": user.email}
-        ]
-        store.save()
-        return str(store.session_key)
-
     admin = User.objects.get(email="admin@portal.example")
     last = plans[-1]
     return {
         "cookie": settings.SESSION_COOKIE_NAME,
-        "customer": session(people[-1]),
-        "staff": session(admin),
+        "customer": session_of(people[-1]),
+        "staff": session_of(admin),
         "plan": str(last["plan"].pk),
         "certificate": str(last["certificate"].pk),
         "order": str(last["plan"].item.order_id),
     }
+
+
+def session_of(user: Any) -> str:
+    """Sign the person in; return the session's key."""
+    from django.contrib.sessions.backends.db import SessionStore
+    from django.utils import timezone
+
+    store = SessionStore()
+    store["_auth_user_id"] = str(user.pk)
+    store["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+    store["_auth_user_hash"] = user.get_session_auth_hash()
+    store["account_authentication_methods"] = [
+        {"method": "password", "at": timezone.now().timestamp(), "email": user.email}
+    ]
+    store.save()
+    return str(store.session_key)
 
 
 def _sample(now: Any) -> dict[str, str]:

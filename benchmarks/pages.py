@@ -1,94 +1,165 @@
-"""How long each page takes with many certificates in the database, beside the bare health page in the same run."""
+"""7. Overview, order list and admin list with a million certificates, beside a bare Django hello in the same gunicorn."""
 
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
-import tempfile
-import time
-from contextlib import ExitStack
-from pathlib import Path
+from typing import Any
 
-import requests
+from benchmarks import issuing, multiply
+from benchmarks.fill import session_of
+from benchmarks.line import Line, median, ratios, spread_of
+from benchmarks.scale import Scale
+from benchmarks.stage import stage
+from runner.installation import ROOT
 
-from runner.installation import ROOT, Installation
+FEW = 1_000
+QUERIES_AT_MOST = 10
+GROWTH_AT_MOST = 1.2
+AT_LEAST = 0.08
+CONNECTIONS = 4
+EACH = 40
 
-ROUNDS = 5
-EACH = 8
-LIMIT_MS = 100.0
+
+class Site:
+    """Who looks at which page."""
+
+    def __init__(self, certificate: Any, owner: Any) -> None:
+        from accounts.models import User
+
+        self.customer = f"sessionid={session_of(owner)}"
+        self.staff = f"sessionid={session_of(User.objects.get(email='admin@portal.example'))}"
+        self.pages = {
+            "overview": (f"/certificates/{certificate.plan_id}/", self.customer),
+            "orders": ("/orders/", self.customer),
+            "admin list": ("/admin/certificates/certificate/", self.staff),
+        }
 
 
-def pages(seen: dict[str, str]) -> list[tuple[str, str, str]]:
-    """Return (who, title, path)."""
-    plan, certificate, order = seen["plan"], seen["certificate"], seen["order"]
-    return [
-        ("anonymous", "health (the peer)", "/health/live"),
-        ("anonymous", "home", "/"),
-        ("anonymous", "products", "/products/"),
-        ("anonymous", "order page", "/products/dv/order/"),
-        ("anonymous", "guide", "/guides/install-nginx/"),
-        ("anonymous", "sign in", "/accounts/login/"),
-        ("customer", "my certificates", "/certificates/"),
-        ("customer", "my certificates, page 4", "/certificates/?page=4"),
-        ("customer", "my certificates, search", "/certificates/?q=site7"),
-        ("customer", "SSL overview", f"/certificates/{plan}/"),
-        ("customer", "download page", f"/certificates/issued/{certificate}/download/fullchain/"),
-        ("customer", "my orders", "/orders/"),
-        ("customer", "an order", f"/orders/{order}/"),
-        ("customer", "wizard step 1", f"/certificates/{plan}/activation/csr/"),
-        ("staff", "staff home", "/staff/"),
-        ("staff", "a plan's story", f"/staff/plans/{plan}/"),
-        ("staff", "admin: certificates", "/admin/certificates/certificate/"),
-        ("staff", "admin: orders", "/admin/orders/order/"),
-        ("staff", "admin: plans", "/admin/orders/plan/"),
-        ("staff", "admin: issuances", "/admin/certificates/issuance/"),
+def measure(scale: Scale) -> Line:
+    few = min(FEW, scale.rows // 2)
+    with stage() as here:
+        here.start_workers(1)
+        issuing.issue(here, 1)
+        here.processes.stop()
+        certificate, owner = _sample(few)
+        site = Site(certificate, owner)
+        queries, times = {few: _queries(site)}, {few: _times(site)}
+        _pid, ours = here.start_web()
+        _pid, hello = here.start_web("benchmarks.hello")
+        here.wait(lambda: _up(ours) and _up(hello), 30)
+        multiply.multiply(certificate_of_template(), few, scale.rows)
+        rates: dict[str, list[float]] = {"overview": [], "hello": []}
+        path, cookie = site.pages["overview"]
+        _rate(ours, path, cookie, 2.0)
+        for _round in range(scale.rounds):
+            rates["hello"].append(_rate(hello, "/", "", 2.0)[0])
+            rates["overview"].append(_rate(ours, path, cookie, 2.0)[0])
+        p95 = _rate(ours, path, cookie, 2.0)[1]
+        queries[scale.rows], times[scale.rows] = _queries(site), _times(site)
+    return _line(scale, few, rates, p95, queries, times)
+
+
+def certificate_of_template() -> Any:
+    from certificates.models import Certificate
+
+    return Certificate.objects.order_by("-issued_at").first()
+
+
+def _sample(few: int) -> tuple[Any, Any]:
+    from certificates.models import Certificate
+    from orders.models import OrderName
+
+    template = certificate_of_template()
+    OrderName.objects.get_or_create(item=template.plan.item, ascii=template.names[0])
+    multiply.multiply(template, 0, few)
+    sample = Certificate.objects.get(serial=f"b{few // 2}")
+    return sample, sample.owner
+
+
+def _client(cookie: str) -> Any:
+    from django.test import Client
+
+    client = Client()
+    client.cookies["sessionid"] = cookie.partition("=")[2]
+    return client
+
+
+def _queries(site: Site) -> dict[str, int]:
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    counted = {}
+    for title, (path, cookie) in site.pages.items():
+        client = _client(cookie)
+        client.get(path, headers={"host": "localhost"})
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            answer = client.get(path, headers={"host": "localhost"})
+        if answer.status_code != 200:
+            raise RuntimeError(f"{path} answered {answer.status_code}")
+        counted[title] = sum(1 for query in captured if not query["sql"].startswith(("SAVEPOINT", "RELEASE")))
+    return counted
+
+
+def _times(site: Site) -> dict[str, float]:
+    """Return the median milliseconds of each page in this very process: no server, no network between."""
+    import time
+
+    taken: dict[str, float] = {}
+    for title, (path, cookie) in site.pages.items():
+        client, each = _client(cookie), []
+        for number in range(EACH + 3):
+            started = time.perf_counter()
+            client.get(path, headers={"host": "localhost"})
+            if number >= 3:
+                each.append((time.perf_counter() - started) * 1000)
+        # The least is what the page costs; the rest is what else the machine does.
+        taken[title] = sorted(each)[len(each) // 4]
+    return taken
+
+
+def _up(url: str) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", int(url.rpartition(":")[2]))) == 0
+
+
+def _rate(url: str, path: str, cookie: str, seconds: float) -> tuple[float, float]:
+    """Return (requests per second over CONNECTIONS connections, p95 in ms)."""
+    host = f"127.0.0.1:{url.rpartition(':')[2]}"
+    command = [sys.executable, "-m", "benchmarks.load", host, path, cookie, str(seconds)]
+    running = [
+        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) for _n in range(CONNECTIONS)
     ]
+    times = [t for process in running for t in json.loads(process.communicate(timeout=60)[0])["times"]]
+    return len(times) / seconds, sorted(times)[int(len(times) * 0.95)]
 
 
-def measure(count: int) -> list[tuple[str, str, float, float]]:
-    """Return (who, title, median ms, worst ms) for each page; rounds go over all pages in turn."""
-    with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="chancery-bench-"))
-        installation = stack.enter_context(Installation(Path(folder), free_ports=True))
-        words = [sys.executable, "-m", "benchmarks.fill", str(count)]
-        done = subprocess.run(
-            words, env=installation.env, cwd=ROOT, capture_output=True, text=True, check=True
-        )
-        return _rounds(installation.portal_url, json.loads(done.stdout.splitlines()[-1]))
-
-
-def _rounds(base: str, seen: dict[str, str]) -> list[tuple[str, str, float, float]]:
-    sessions = {"anonymous": requests.Session()}
-    for who in ("customer", "staff"):
-        sessions[who] = requests.Session()
-        sessions[who].cookies.set(seen["cookie"], seen[who])
-    times: dict[str, list[float]] = {}
-    for number in range(ROUNDS + 1):
-        for who, title, path in pages(seen):
-            for _each in range(EACH):
-                started = time.perf_counter()
-                answer = sessions[who].get(base + path, timeout=30, allow_redirects=False)
-                taken = (time.perf_counter() - started) * 1000
-                if answer.status_code != 200:
-                    raise SystemExit(f"{path} answered {answer.status_code}")
-                if number:  # the first round warms up templates and connections
-                    times.setdefault(f"{who}|{title}", []).append(taken)
-    rows = []
-    for name, taken_list in times.items():
-        who, title = name.split("|")
-        rows.append((who, title, statistics.median(taken_list), max(taken_list)))
-    return rows
-
-
-def main(count: int = 10_000) -> int:
-    rows = measure(count)
-    peer = rows[0][2]
-    print(f"{count} certificates, embedded default, {ROUNDS} rounds of {EACH}\n")
-    print(f"{'who':<10} {'page':<28} {'median ms':>10} {'worst ms':>10} {'x health':>9}")
-    for who, title, median, worst in rows:
-        print(f"{who:<10} {title:<28} {median:>10.1f} {worst:>10.1f} {median / peer:>9.1f}")
-    slow = [title for _who, title, median, _worst in rows if median > LIMIT_MS]
-    print(f"\nLimit {LIMIT_MS:.0f} ms: " + (f"missed by {', '.join(slow)}" if slow else "held by every page"))
-    return 1 if slow else 0
+def _line(
+    scale: Scale, few: int, rates: dict[str, list[float]], p95: float,
+    queries: dict[int, dict[str, int]], times: dict[int, dict[str, float]],
+) -> Line:  # fmt: skip
+    found = ratios(rates["overview"], rates["hello"])
+    growth = {title: times[scale.rows][title] / times[few][title] for title in times[few]}
+    most = {title: max(count[title] for count in queries.values()) for title in queries[few]}
+    constant = queries[few] == queries[scale.rows]
+    fine = max(most.values()) <= QUERIES_AT_MOST and constant and max(growth.values()) <= GROWTH_AT_MOST
+    return Line(
+        "pages",
+        f"overview {median(rates['overview']):.0f} requests/s, p95 {p95:.0f} ms",
+        f"Django hello {median(rates['hello']):.0f}/s",
+        f"{median(found):.3f}",
+        f">= {AT_LEAST}, <= {QUERIES_AT_MOST} queries, growth <= {GROWTH_AT_MOST}",
+        fine and median(found) >= AT_LEAST,
+        spread_of(found, 3),
+        [
+            "queries: " + ", ".join(f"{title} {count}" for title, count in most.items())
+            + ("" if constant else f", NOT constant: {queries}"),
+            f"{few} to {scale.rows} certificates: "
+            + ", ".join(f"{title} {times[scale.rows][title]:.1f} ms, x {by:.2f}" for title, by in growth.items()),
+        ],
+    )  # fmt: skip

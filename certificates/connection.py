@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from certificates import keys
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from certificates import key_change, keys
 from certificates.connectors import CONNECTORS
-from certificates.connectors.base import CaEndpoint, Connector
+from certificates.connectors.base import AccountStatus, CaEndpoint, Connector, DirectoryFacts
+from certificates.connectors.problems import ACME_PREFIX, OperatorMustAct, Problem
 from certificates.models import CaAccount
 from certificates.vault import open_for_account, seal_for_account
 
@@ -14,25 +19,47 @@ from certificates.vault import open_for_account, seal_for_account
 def connect(account: CaAccount) -> Connector:
     """Return a connector for the account. The account key is made and committed here when there is none yet.
 
-    Raises OperatorMustAct for an unusable key or trust anchor, CannotUnseal without the right key-encryption key.
+    Where a change of the key was interrupted, the CA is asked first which key it is (RFC 8555 §7.3.5).
+    Raises OperatorMustAct for an unusable key or trust anchor, CannotUnseal without the right key-encryption key,
+    and after an interrupted change of the key any CaError.
     """
     sealed_key = ensure_key(account)
+    if account.sealed_next_key is not None and account.account_url:
+        waiting = speaker(account, bytes(account.sealed_next_key))
+        if key_change.is_done(account, waiting):
+            key_change.take_over(account, waiting.thumbprint, now=timezone.now(), by="connection")
+            sealed_key = bytes(account.sealed_key or b"")
+    return speaker(account, sealed_key)
+
+
+def speaker(account: CaAccount, sealed_key: bytes) -> Connector:
+    """Return a connector that speaks for the account by this key. Raises like `connect`, without asking the CA."""
+    house = account.house_account
     hmac = (
-        open_for_account(account, "eab hmac", bytes(account.sealed_eab_hmac)).decode()
-        if account.sealed_eab_hmac
+        open_for_account(house, "eab hmac", bytes(house.sealed_eab_hmac)).decode()
+        if house.sealed_eab_hmac
         else None
     )
-    der = open_for_account(account, "account key", bytes(sealed_key))
     endpoint = CaEndpoint(
-        directory_url=account.directory_url,
-        account_key_pem=keys.to_pem(keys.load_own(der)),
-        roots_pem=account.roots_pem or None,
+        directory_url=house.directory_url,
+        account_key_pem=key_pem(account, sealed_key),
+        roots_pem=house.roots_pem or None,
         account_url=account.account_url or None,
-        eab_kid=account.eab_kid or None,
+        eab_kid=house.eab_kid or None,
         eab_hmac=hmac,
-        contact=(f"mailto:{account.contact}",) if account.contact else (),
+        contact=contact_of(house),
     )
-    return CONNECTORS[account.connector](endpoint)
+    return CONNECTORS[house.connector](endpoint)
+
+
+def key_pem(account: CaAccount, sealed_key: bytes) -> bytes:
+    """Return an account key in the clear, as a connector takes it. Raises CannotUnseal."""
+    return keys.to_pem(keys.load_own(open_for_account(account, "account key", sealed_key)))
+
+
+def contact_of(account: CaAccount) -> tuple[str, ...]:
+    """Return the contact as the CA wants it: URLs (RFC 8555 §7.1.2)."""
+    return (f"mailto:{account.contact}",) if account.contact else ()
 
 
 def ensure_key(account: CaAccount) -> bytes:
@@ -50,14 +77,38 @@ def ensure_key(account: CaAccount) -> bytes:
 
 def register(account: CaAccount, connector: Connector, now: datetime) -> None:
     """Open the account at the CA, or find it again, and store what the CA says about itself. Raises a CaError."""
-    facts = connector.directory()
-    opened = connector.register(
-        terms_agreed=account.terms_agreed_at is not None or not facts.terms_of_service
+    house, facts = account.house_account, connector.directory()
+    note_directory(house, facts)
+    opened = connector.register(terms_agreed=house.terms_agreed_at is not None or not facts.terms_of_service)
+    if opened.status in {AccountStatus.DEACTIVATED, AccountStatus.REVOKED}:
+        text = f"The CA has closed this account: its status is {opened.status.value}."
+        raise OperatorMustAct(Problem(ACME_PREFIX + "unauthorized", text))
+    with transaction.atomic():
+        CaAccount.objects.filter(pk=account.pk).update(account_url=opened.url)
+        if house.sealed_eab_hmac is not None and not house.eab_reusable:
+            # Spent: it could open nothing more, and what is not kept cannot leak.
+            CaAccount.objects.filter(pk=house.pk).update(sealed_eab_hmac=None)
+        if house.terms_agreed_at is not None and not house.terms_url:
+            agreed = CaAccount.objects.filter(pk=house.pk, terms_url="")
+            agreed.update(terms_url=facts.terms_of_service or "")
+    account.refresh_from_db(
+        fields=["account_url", "caa_identities", "profiles", "terms_url", "terms_offered"]
     )
-    CaAccount.objects.filter(pk=account.pk).update(
-        account_url=opened.url,
-        caa_identities=list(facts.caa_identities) or account.caa_identities,
-        terms_url=facts.terms_of_service or "",
-        has_renewal_info=facts.has_renewal_info,
-    )
-    account.refresh_from_db(fields=["account_url", "caa_identities", "terms_url", "has_renewal_info"])
+
+
+def note_directory(house: CaAccount, facts: DirectoryFacts, *, caa: bool = True) -> None:
+    """Store what the CA says about itself with the account and those of its customers, where it is news.
+
+    The CAA issuer names only with `caa`: an operator may have typed others for a reason.
+    """
+    told = {
+        "caa_identities": (list(facts.caa_identities) if caa else []) or house.caa_identities,
+        "terms_offered": facts.terms_of_service or "",
+        "profiles": dict(facts.profiles),
+        "has_renewal_info": facts.has_renewal_info,
+    }
+    news = {name: value for name, value in told.items() if getattr(house, name) != value}
+    if news:
+        CaAccount.objects.filter(Q(pk=house.pk) | Q(parent=house.pk)).update(**news)
+        for name, value in news.items():
+            setattr(house, name, value)

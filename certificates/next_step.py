@@ -8,7 +8,7 @@ from datetime import datetime
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from certificates.standing import Headline, Standing, may_reissue
+from certificates.standing import Headline, Standing, may_reissue, newest_certificate
 from orders.models import Plan
 
 
@@ -24,6 +24,9 @@ class NextStep:
 def next_step(plan: Plan, standing: Standing, now: datetime) -> NextStep | None:
     """Return the action that fits the standing; None where there is nothing to do but read."""
     page, wizard = reverse("overview", args=[plan.pk]), reverse("activation", args=[plan.pk])
+    if standing.slug is Headline.SETUP_NEEDED and newest_certificate(plan) is not None:
+        # Set up before, but the CSR it was set up with can never be used again.
+        return NextStep(_("Bring a new CSR"), reverse("new-csr", args=[plan.pk]), urgent=True)
     if standing.slug is Headline.SETUP_NEEDED:
         return NextStep(_("Continue setup"), wizard, urgent=True)
     if standing.slug is Headline.WAITING_FOR_YOU:

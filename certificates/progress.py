@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from certificates.held_up import LIMIT, next_slot, slug_of
 from certificates.models import AcmeOrder, Issuance
 from certificates.standing import newest_order
 from validation.models import Authorization
@@ -42,6 +44,13 @@ def progress_of(issuance: Issuance) -> list[ProgressStep]:
     return steps
 
 
+def _slot(order: AcmeOrder | None) -> str:
+    """Return when an order that waits for its turn at the CA is sent."""
+    if order is None or order.due_at is None or slug_of(order.problem) != LIMIT:
+        return ""
+    return next_slot(order.due_at, timezone.now())
+
+
 def _marks(
     issuance: Issuance, order: AcmeOrder | None, rows: list[Authorization]
 ) -> list[tuple[str, str, bool, datetime | None, str]]:
@@ -63,7 +72,7 @@ def _marks(
             _("Order opened at the certificate authority"),
             bool(order and order.url),
             order.created_at if order else None,
-            "",
+            _slot(order),
         ),
         ("seen", _("Records seen"), all_shown or answered is not None or issued, last_shown, count),
         (

@@ -7,15 +7,20 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from accounts.mail import write
+from accounts.models import Letter
 from audit.record import record
 from audit.vocabulary import Action
-from certificates.models import Certificate
+from certificates.models import Certificate, Issuance
 from certificates.standing import reissue_due_at
+from certificates.upcoming import goes_on_after, ordered_at
 from certificates.validity import LIMITS
 from orders.models import Plan
 
 # After the first letter, when a third of the lifetime is left, again with so many days left.
 DAYS_LEFT = (14, 7, 3, 1)
+DUE = "due"
+# Who was told a moment ago that the next certificate waits for them is not reminded at once.
+QUIET = timedelta(days=3)
 # No certificate needs a letter earlier than a third of the longest lifetime any rule has allowed.
 EARLIEST = timedelta(days=max(days for _since, days in LIMITS) / 3 + 1)
 BATCH = 500
@@ -32,11 +37,15 @@ def remind(now: datetime) -> int:
         not_after__gt=now,
         not_after__lte=now + EARLIEST,
         plan__state=Plan.State.ACTIVE,
-    ).select_related("plan__owner", "plan__product")
+    ).select_related("plan__owner", "plan__product", "plan__activation", "renewal_info")
     written = 0
     for certificate in ending.order_by("pk").iterator(chunk_size=BATCH):
         stage = stage_of(certificate, now)
-        if stage is not None and not _is_being_replaced(certificate):
+        if (
+            stage is not None
+            and not _is_being_replaced(certificate)
+            and not _is_cared_for(certificate, stage, now)
+        ):
             written += _write(certificate, stage, now)
     return written
 
@@ -47,12 +56,30 @@ def stage_of(certificate: Certificate, now: datetime) -> str | None:
         return None
     left = certificate.not_after - now
     passed = [days for days in DAYS_LEFT if left <= timedelta(days=days)]
-    return str(min(passed)) if passed else "due"
+    return str(min(passed)) if passed else DUE
 
 
 def _is_being_replaced(certificate: Certificate) -> bool:
     later = certificate.plan.issuances.filter(created_at__gt=certificate.issued_at)
     return later.filter(state="issued").exists()
+
+
+def _is_cared_for(certificate: Certificate, stage: str, now: datetime) -> bool:
+    """True while the next certificate comes by itself, or its owner has just been told what it waits for."""
+    wanted = _wanted(certificate)
+    if wanted is None:
+        return stage == DUE and ordered_at(certificate.plan, certificate, now) is not None
+    told = Letter.objects.filter(occasion=f"next:{wanted.pk}", created_at__gt=now - QUIET)
+    return stage == DUE or told.exists()
+
+
+def _wanted(certificate: Certificate) -> Issuance | None:
+    return certificate.plan.issuances.filter(state=Issuance.State.WANTED).first()
+
+
+def occasion_of(certificate: Certificate, stage: str) -> str:
+    """Return what makes a reminder one: each certificate and stage is written about once, by whomever."""
+    return f"ending:{certificate.pk}:{stage}"
 
 
 def _write(certificate: Certificate, stage: str, now: datetime) -> int:
@@ -62,12 +89,13 @@ def _write(certificate: Certificate, stage: str, now: datetime) -> int:
         "plan": plan,
         "names": certificate.names,
         "days": max(1, round((certificate.not_after - now) / timedelta(days=1))),
-        "plan_goes_on": plan.ends_at > certificate.not_after + timedelta(days=1),
+        "plan_goes_on": goes_on_after(plan, certificate),
+        "requested": _wanted(certificate) is not None,
     }
     letter = write(
         "certificate_ending",
         to=plan.owner.email,
-        occasion=f"ending:{certificate.pk}:{stage}",
+        occasion=occasion_of(certificate, stage),
         now=now,
         context=context,
         plan_id=plan.pk,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from certificates.activation.steps import APPROVE, METHODS, first_unfinished
+from certificates.compromised import needs_new_csr
+from certificates.held_up import MOVED, moved_text, sentence_of, slug_of
 from certificates.models import AcmeOrder, Certificate, Issuance
+from certificates.upcoming import blocked_by, goes_on_after, ordered_at
 from orders.models import Plan
 
 
@@ -48,7 +51,10 @@ def with_standing(plans: QuerySet[Plan]) -> QuerySet[Plan]:
     issuances = (
         Issuance.objects.defer("csr").order_by("created_at").prefetch_related(Prefetch("acme_orders", orders))
     )
-    certificates = Certificate.objects.defer("leaf_pem", "chain_pem").order_by("issued_at")
+    certificates = Certificate.objects.select_related("revocation", "renewal_info").defer(
+        "leaf_pem", "chain_pem"
+    )
+    certificates = certificates.order_by("issued_at")
     return plans.select_related("product", "item__order", "activation").prefetch_related(
         Prefetch("issuances", issuances),
         Prefetch("certificates", certificates),
@@ -63,7 +69,9 @@ def standing_of(plan: Plan, now: datetime) -> Standing:
     if plan.state in {Plan.State.SUSPENDED, Plan.State.ENDED}:
         return _of_stopped(plan, valid)
     if issuance is not None:
-        return _of_issuance(issuance)
+        return _of_issuance(issuance, now)
+    if newest is not None and newest.not_after > now and unwanted(newest) and plan.ends_at > now:
+        return _of_unwanted(plan, newest)
     if valid is not None:
         return _of_certificate(plan, valid, now)
     if newest is not None:
@@ -96,6 +104,13 @@ def in_force(plan: Plan, now: datetime) -> Certificate | None:
     newest = newest_certificate(plan)
     valid = newest is not None and newest.state == Certificate.State.VALID and newest.not_after > now
     return newest if valid else None
+
+
+def unwanted(certificate: Certificate) -> bool:
+    """True from the moment somebody asked to have it revoked; a CA's refusal makes a known key no safer."""
+    revocation = getattr(certificate, "revocation", None)
+    asked = revocation is not None and (revocation.under_way or revocation.of_compromised_key)
+    return asked or certificate.state == Certificate.State.REVOKED
 
 
 def newest_order(issuance: Issuance) -> AcmeOrder | None:
@@ -133,17 +148,44 @@ def _of_stopped(plan: Plan, valid: Certificate | None) -> Standing:
 
 def _of_certificate(plan: Plan, certificate: Certificate, now: datetime) -> Standing:
     due = reissue_due_at(certificate)
-    if due <= now and plan.ends_at > certificate.not_after + timedelta(days=1):
+    blocked, planned = blocked_by(certificate), ordered_at(plan, certificate, now)
+    if blocked:
+        return Standing(Headline.REISSUE_DUE, blocked, "customer")
+    if due <= now and goes_on_after(plan, certificate) and planned is None:
         text = _(
             "Your plan goes on, but this certificate ends soon: get the next one, it costs nothing more."
         )
         return Standing(Headline.REISSUE_DUE, text, "customer")
     if certificate.installed_at is not None:
         return Standing(
-            Headline.SECURED, _("We saw this certificate being served by your site."), "nobody", due
+            Headline.SECURED,
+            _("We saw this certificate being served by your site."),
+            "nobody",
+            planned or due,
         )
     text = _("Your certificate is ready: download it, install it on your server, then test the installation.")
-    return Standing(Headline.ISSUED, text, "customer", due)
+    return Standing(Headline.ISSUED, text, "customer", planned or due)
+
+
+def _of_unwanted(plan: Plan, certificate: Certificate) -> Standing:
+    """A revoked certificate has not "Expired": the plan is paid for and due for its next one.
+
+    Where that would carry the key that became known, the plan is back at its first step: "Setup needed".
+    """
+    if certificate.state == Certificate.State.REVOKED:
+        text = _("The certificate was revoked.")
+    elif certificate.revocation.under_way:
+        text = _("Revocation under way: the certificate authority is being asked.")
+    else:
+        text = _("The certificate could not be revoked yet, and its key is known to others.")
+    activation = getattr(plan, "activation", None)
+    if activation is not None and needs_new_csr(activation, certificate):
+        text += " " + _(
+            "The next one needs a new key: bring a new CSR, or let us make it. It costs nothing more."
+        )
+        return Standing(Headline.SETUP_NEEDED, text, "customer")
+    text += " " + _("Your plan goes on: get the next one, it costs nothing more.")
+    return Standing(Headline.REISSUE_DUE, text, "customer")
 
 
 def _of_lost(plan: Plan, certificate: Certificate, now: datetime) -> Standing:
@@ -174,7 +216,7 @@ def _of_setup(plan: Plan) -> Standing:
     return Standing(Headline.SETUP_NEEDED, text, "customer")
 
 
-def _of_issuance(issuance: Issuance) -> Standing:
+def _of_issuance(issuance: Issuance, now: datetime) -> Standing:
     order = newest_order(issuance)
     if order is None or order.waiting_for == AcmeOrder.WaitingFor.OPERATOR:
         text = _("Something at the certificate authority needs our staff. You need not do anything.")
@@ -182,9 +224,10 @@ def _of_issuance(issuance: Issuance) -> Standing:
     if order.status == AcmeOrder.Status.INVALID:
         text = _("The certificate authority did not find what it looked for. Correct it, then try again.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer")
-    if (order.problem or {}).get("type") == "chancery:name_busy":
-        text = _("Another order for one of these names is under way there. We try again by ourselves.")
-        return Standing(Headline.CHECKING, text, "ca", order.due_at)
+    held_up = _held_up(order, now)
+    if held_up:
+        pending = order.status == AcmeOrder.Status.PENDING
+        return Standing(Headline.CHECKING if pending else Headline.ISSUING, held_up, "ca", order.due_at)
     if order.status != AcmeOrder.Status.PENDING:
         return Standing(
             Headline.ISSUING, _("The certificate authority is making your certificate."), "ca", order.due_at
@@ -198,15 +241,45 @@ def _of_issuance(issuance: Issuance) -> Standing:
             "ca",
             order.due_at,
         )
-    if order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER and _not_offered(order):
-        text = _("One of your names cannot be shown this way. Choose another method for it.")
-        return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
     if order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER:
-        text = _("Publish the record or file for each name. We keep looking and go on by ourselves.")
-        return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
+        return Standing(Headline.WAITING_FOR_YOU, _what_to_publish(issuance, order), "customer", order.due_at)
     if order.problem is not None:
         return Standing(Headline.CHECKING, _opening(order), "ca", order.due_at)
     return Standing(Headline.CHECKING, _("We are preparing your request."), "us", order.due_at)
+
+
+def _held_up(order: AcmeOrder, now: datetime) -> str:
+    """Return what keeps the CA from going on, empty when nothing does."""
+    if slug_of(order.problem) == "chancery:name_busy":
+        return _("Another order for one of these names is under way there. We try again by ourselves.")
+    told = sentence_of(order.problem, order.due_at, now)
+    return told or (_trouble(order) if _in_trouble(order) else "")
+
+
+def _what_to_publish(issuance: Issuance, order: AcmeOrder) -> str:
+    if _not_offered(order):
+        return _("One of your names cannot be shown this way. Choose another method for it.")
+    if was_moved(issuance, order):
+        return moved_text(published=True)
+    return _("Publish the record or file for each name. We keep looking and go on by ourselves.")
+
+
+def _in_trouble(order: AcmeOrder) -> bool:
+    """True after a request that brought no verdict, until one does."""
+    return order.waiting_for == AcmeOrder.WaitingFor.CA and "failures" in (order.problem or {})
+
+
+def _trouble(order: AcmeOrder) -> str:
+    if "retry_at" in (order.problem or {}):
+        return _("The certificate authority asked us to come back later. We go on by ourselves then.")
+    return _("The certificate authority does not answer as it should right now. We try again by ourselves.")
+
+
+def was_moved(issuance: Issuance, order: AcmeOrder) -> bool:
+    """True if the customer had been told what to publish for another CA before this order."""
+    before = [row for row in issuance.acme_orders.all() if row.attempt < order.attempt]
+    last = max(before, key=lambda row: row.attempt, default=None)
+    return last is not None and slug_of(last.problem) == MOVED and bool((last.problem or {}).get("published"))
 
 
 def _not_offered(order: AcmeOrder) -> bool:

@@ -80,11 +80,33 @@ def open_for_account(account: CaAccount, purpose: str, sealed: bytes) -> bytes:
     return unseal(bytes(sealed), context=_account_context(account, purpose), ring=ring())
 
 
+ACCOUNT_SECRETS = {
+    "sealed_key": "account key",
+    "sealed_next_key": "account key",
+    "sealed_eab_hmac": "eab hmac",
+}
+
+
+def _older_secrets(account: CaAccount) -> dict[str, bytes]:
+    found = {field: getattr(account, field) for field in ACCOUNT_SECRETS}
+    return {
+        field: bytes(sealed)
+        for field, sealed in found.items()
+        if sealed is not None and kid_of(bytes(sealed)) != ring().newest
+    }
+
+
+def needs_rewrapping(account: CaAccount) -> bool:
+    """True if a secret of the account is not under the newest key-encryption key."""
+    return bool(_older_secrets(account))
+
+
 def rewrap_account(account: CaAccount) -> bool:
     """Wrap an account's secrets under the newest key-encryption key; False when nothing had to change. Raises CannotUnseal."""
-    changed: dict[str, bytes] = {}
-    for field, purpose in (("sealed_key", "account key"), ("sealed_eab_hmac", "eab hmac")):
-        sealed = getattr(account, field)
-        if sealed is not None and kid_of(bytes(sealed)) != ring().newest:
-            changed[field] = rewrap(bytes(sealed), context=_account_context(account, purpose), ring=ring())
-    return bool(changed) and CaAccount.objects.filter(pk=account.pk).update(**changed) == 1
+    held = _older_secrets(account)
+    changed = {
+        field: rewrap(sealed, context=_account_context(account, ACCOUNT_SECRETS[field]), ring=ring())
+        for field, sealed in held.items()
+    }
+    # Compare-and-swap: a key that was changed meanwhile must not come back.
+    return bool(changed) and CaAccount.objects.filter(pk=account.pk, **held).update(**changed) == 1

@@ -7,13 +7,23 @@ checks the epoch. Correctness never rests on SKIP LOCKED, which Django silently 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Window
+from django.db.models.functions import RowNumber
+
+from leases import statements
+from leases.turns import Turns
 
 LEASE = timedelta(seconds=90)  # more than three times the longest network timeout of one step (20 s)
+
+# So many of the longest waiting rows are looked at, and so many where they all are of owners who were served already.
+WINDOW = 20
+BACKLOG = 10_000
+HEADS = 3
 
 LeasedRow = TypeVar("LeasedRow", bound="Leased")
 
@@ -22,8 +32,19 @@ class LeaseLost(Exception):
     """Another worker holds this row now; whoever catches this must stop without writing anything."""
 
 
+_turns: dict[str, Turns] = {}
+
+
+def turns_of(label: str) -> Turns:
+    """Return the turns of this process for one kind of row."""
+    return _turns.setdefault(label, Turns())
+
+
 class LeasedQuerySet(models.QuerySet[LeasedRow]):
     """Sentences about rows that want work."""
+
+    # Whose the row is, as a lookup ("owner_id"): owners take turns. Empty: the longest waiting row comes first.
+    owner_path = ""
 
     def due(self, now: datetime) -> Self:
         """Return rows whose time has come and that nobody holds, the longest waiting first."""
@@ -32,21 +53,63 @@ class LeasedQuerySet(models.QuerySet[LeasedRow]):
 
     def claim(self, pk: Any, now: datetime) -> LeasedRow | None:
         """Take the row for LEASE, or return None when another worker was there first."""
-        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
         lease = now + LEASE
+        if self._is_plain:
+            if not statements.take(self.model, pk, now, lease):
+                return None
+            found: list[LeasedRow] = statements.held(self.model)(pk, lease)
+            return next(iter(found), None)
+        free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
         taken = self.filter(free, pk=pk, due_at__isnull=False, due_at__lte=now).update(
             lease_until=lease, epoch=F("epoch") + 1
         )
         # A worker that stood still between the two statements must not read another's epoch as its own.
         return self.filter(pk=pk, lease_until=lease).first() if taken == 1 else None
 
+    @property
+    def _is_plain(self) -> bool:
+        """True if nothing narrows these rows, so that ready SQL says the same."""
+        return not self.query.where and not self.query.is_sliced and self._db is None  # type: ignore[attr-defined]
+
+    def waiting_keys(self, now: datetime) -> list[tuple[Any, Hashable]]:
+        """Return some due rows as (key, owner), in the order in which they should be claimed."""
+        if self.owner_path:
+            return self._in_turn(turns_of(self.model._meta.label), now)
+        if self._is_plain:
+            return [(pk, None) for pk in statements.due_keys(self.model, now, WINDOW)]
+        return [(pk, None) for pk in self.due(now).values_list("pk", flat=True)[:WINDOW]]
+
+    def claim_listed(self, pk: Any, owner: Hashable, now: datetime) -> LeasedRow | None:
+        """Claim a row that `waiting_keys` has named; None when it went to another or is no longer due."""
+        row = self.claim(pk, now)
+        if self.owner_path:
+            turns = turns_of(self.model._meta.label)
+            turns.took(pk, owner) if row is not None else turns.missed(pk)
+        return row
+
     def claim_next(self, now: datetime) -> LeasedRow | None:
-        """Take the longest waiting free row, or return None when nothing is due."""
-        for pk in self.due(now).values_list("pk", flat=True)[:20]:
-            row = self.claim(pk, now)
-            if row is not None:
-                return row
-        return None
+        """Take the longest waiting free row, or return None when nothing is due.
+
+        Where `owner_path` names the rows' owner, owners take turns: of the longest waiting, one whose owner this
+        process has not served for the longest time.
+        """
+        listed = self.waiting_keys(now)
+        return next((row for key in listed if (row := self.claim_listed(*key, now)) is not None), None)
+
+    def _in_turn(self, turns: Turns, now: datetime) -> list[tuple[Any, Hashable]]:
+        """Return some due rows as (key, owner), whoever's turn it is first; one owner's rows stay in their order."""
+        rows = list(self.due(now).values_list("pk", self.owner_path)[:WINDOW])
+        if len(rows) == WINDOW and turns.all_served({owner for _pk, owner in rows}):
+            # All before us are owners whose turn has been: is there anybody behind them?
+            rows = list((turns.behind(lambda: self._heads(now)) | dict(rows)).items())
+        return turns.ordered(rows)
+
+    def _heads(self, now: datetime) -> list[tuple[Any, Hashable]]:
+        """Return the longest waiting rows of each owner within a backlog: a bounded look, by the index."""
+        backlog = self.filter(pk__in=self.due(now).values("pk")[:BACKLOG])
+        nth = Window(RowNumber(), partition_by=[F(self.owner_path)], order_by="due_at")
+        heads = backlog.annotate(nth=nth).filter(nth__lte=HEADS).order_by("due_at")
+        return list(heads.values_list("pk", self.owner_path))
 
     def wake(self, now: datetime) -> int:
         """Make unfinished rows due at once; return how many. Rows whose story is over stay asleep."""
@@ -65,7 +128,9 @@ class Leased(models.Model):
 
     def write(self, **values: Any) -> None:
         """Write columns under the claim. Raises LeaseLost when the epoch has moved on."""
-        written = type(self)._default_manager.filter(pk=self.pk, epoch=self.epoch).update(**values)
+        written = statements.write(self, self.epoch, values)
+        if written is None:
+            written = type(self)._default_manager.filter(pk=self.pk, epoch=self.epoch).update(**values)
         if written != 1:
             raise LeaseLost(f"{type(self).__name__} {self.pk}")
         for name, value in values.items():

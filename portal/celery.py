@@ -16,13 +16,14 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-def _add_sweeper() -> None:
+def _add_steps() -> None:
+    from portal.metrics.of_a_worker import MetricsDoor
     from portal.sweeper import Sweeper
 
-    app.steps["worker"].add(Sweeper)
+    app.steps["worker"].update({Sweeper, MetricsDoor})
 
 
-_add_sweeper()
+_add_steps()
 
 
 @setup_logging.connect
@@ -31,3 +32,4 @@ def _log_as_everybody_does(**_kwargs: Any) -> None:
     from django.conf import settings
 
     logging.config.dictConfig(settings.LOGGING)
+    logging.captureWarnings(True)

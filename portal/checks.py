@@ -46,6 +46,15 @@ def _rules() -> list[tuple[bool, str]]:
             not settings.DATABASE_URL.startswith(("postgres://", "postgresql://")),
             "DATABASE_URL must name a PostgreSQL database.",
         ),
+        (
+            bool(settings.DELEGATION_ZONE)
+            and not (
+                settings.DELEGATION_SERVER
+                and settings.DELEGATION_TSIG_NAME
+                and settings.DELEGATION_TSIG_SECRET
+            ),
+            "DELEGATION_ZONE needs DELEGATION_SERVER, DELEGATION_TSIG_NAME and DELEGATION_TSIG_SECRET.",
+        ),
         (not settings.REDIS_URL, "REDIS_URL must be set: rate limits have to hold across all web processes."),
         (settings.CELERY_BROKER_URL.startswith("filesystem"), "CELERY_BROKER_URL must name a Redis server."),
     ]

@@ -10,6 +10,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off", ""}
+# A process that stands still in the middle of a transaction holds the locks of what it wrote, and whoever comes to
+# one of these rows waits with it: the server ends such a transaction well before a lease (90 s) has lapsed.
+NO_IDLE_TRANSACTIONS = "-c idle_in_transaction_session_timeout=30s"
 
 
 def env_str(name: str, default: str = "") -> str:
@@ -67,7 +70,9 @@ def database(url: str) -> dict[str, object]:
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
-            "OPTIONS": {k: v for k, v in parse_qsl(parts.query) if k != "host"},
+            # A server that does not answer must not hold a worker or a page for minutes.
+            "OPTIONS": {"connect_timeout": "5", "options": NO_IDLE_TRANSACTIONS}
+            | {k: v for k, v in parse_qsl(parts.query) if k != "host"},
         }
     raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgres://")
 

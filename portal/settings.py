@@ -100,7 +100,13 @@ DATABASES = {"default": database(DATABASE_URL)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = env_str("REDIS_URL")
 if REDIS_URL:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "OPTIONS": {"socket_connect_timeout": 2, "socket_timeout": 5},
+        }
+    }
 else:
     # Rate limits must hold across the web processes, which a per-process cache would not do.
     CACHES = {
@@ -132,11 +138,9 @@ CELERY_TASK_TIME_LIMIT = 300
 CELERY_TIMEZONE = "UTC"
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_POOL = env_choice(
-    "CELERY_WORKER_POOL",
-    "threads" if CELERY_BROKER_URL.startswith("filesystem") else "prefork",
-    ("threads", "prefork"),
-)
+# The work is done by the sweepers of the worker's own process, which a message only wakes. With child processes, each
+# of them would sweep too: all reaching for the same rows, and five times the memory. More cores: more workers.
+CELERY_WORKER_POOL = env_choice("CELERY_WORKER_POOL", "threads", ("threads", "prefork"))
 CELERY_WORKER_CONCURRENCY = env_int("CELERY_WORKER_CONCURRENCY", 4)
 SWEEP_SECONDS = env_int("SWEEP_SECONDS", 1 if SANDBOX else 5)
 SWEEPER_THREADS = env_int("SWEEPER_THREADS", 2)
@@ -232,6 +236,10 @@ CHECKOUT_ORIGINS = env_list("CHECKOUT_ORIGINS", STRIPE_API_BASE if SANDBOX else 
 # --- The CA and the customer's servers --------------------------------------------------------------
 ACME_DIRECTORY_URL = env_str("ACME_DIRECTORY_URL", "https://127.0.0.1:14000/dir" if SANDBOX else "")
 ACME_CA_BUNDLE = env_str("ACME_CA_BUNDLE", str(VAR_DIR / "sandbox/pebble/ca.pem") if SANDBOX else "")
+# When an order is held up for so long at one CA, the product's next one is asked (certificates/issuance/choosing.py).
+CA_OUTAGE_SECONDS = env_int("CA_OUTAGE_SECONDS", 300)
+CA_LIMIT_WAIT_SECONDS = env_int("CA_LIMIT_WAIT_SECONDS", 900)
+CA_LOOKING_SECONDS = env_int("CA_LOOKING_SECONDS", 1800)
 VALIDATION_NAMESERVERS = env_list("VALIDATION_NAMESERVERS", "127.0.0.1:8053" if SANDBOX else "")
 # Recursive resolvers that only tell which servers hold a zone; empty: the system's own.
 VALIDATION_RESOLVERS = env_list("VALIDATION_RESOLVERS")
@@ -273,7 +281,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 HTTPS = PORTAL_URL.startswith("https://")
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
 SECURE_HSTS_SECONDS = 63072000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = env_bool("HSTS_INCLUDE_SUBDOMAINS", HTTPS)
 SECURE_HSTS_PRELOAD = env_bool("HSTS_PRELOAD", HTTPS)
@@ -293,6 +301,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+# Every time says that it is UTC, in the admin too.
+FORMAT_MODULE_PATH = ["portal.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -314,4 +324,13 @@ WHITENOISE_USE_FINDERS = DEBUG
 LOG_LEVEL = env_choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
 LOG_FORMAT = env_choice("LOG_FORMAT", "plain" if SANDBOX else "json", FORMATS)
 LOGGING = logging_config(LOG_FORMAT, LOG_LEVEL)
+# --- Figures for Prometheus ------------------------------------------------------------------------------
+METRICS_TOKEN = env_str("METRICS_TOKEN")
+METRICS_NETWORKS = env_list("METRICS_NETWORKS")
+WORKER_METRICS_PORT = env_int("WORKER_METRICS_PORT", 0)
+WORKER_METRICS_ADDRESS = env_str("WORKER_METRICS_ADDRESS", "127.0.0.1")
+# prometheus_client reads it from the environment by itself; here it is made sure that the directory is there.
+PROMETHEUS_MULTIPROC_DIR = env_str("PROMETHEUS_MULTIPROC_DIR")
+if PROMETHEUS_MULTIPROC_DIR:
+    Path(PROMETHEUS_MULTIPROC_DIR).mkdir(parents=True, exist_ok=True)
 SILENCED_SYSTEM_CHECKS: list[str] = []

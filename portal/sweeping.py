@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import secrets
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -13,16 +15,28 @@ from accounts.mail import deliver
 from accounts.models import Letter
 from audit import chain
 from certificates import reminding
-from certificates.issuance import advance
-from certificates.models import AcmeOrder
-from leases import LeaseLost
+from certificates.campaigns import engine as campaigning
+from certificates.issuance import advance, limits
+from certificates.models import AcmeOrder, Campaign, RenewalInfo, Revocation
+from certificates.renewal import engine as renewing
+from certificates.renewal.opening import open_missing
+from certificates.revocation import revoke
+from leases import LeaseLost, statements
+from leases.rows import WINDOW
 from orders.drafts import forget_stale
 from orders.queues import QUEUES as SHOP_QUEUES
 from portal.logs.whose import about_row
+from portal.metrics.seen import counting_claim
+from portal.metrics.tallies import bring_up_to_date
 from validation import delegation, probing
 from validation.models import Authorization, Delegation, Publication
 
 log = logging.getLogger(__name__)
+
+# While other kinds keep a sweep busy, a kind of which nothing was due is looked for so often.
+PAUSE_WHEN_EMPTY = 0.1
+# Where rows take long, whoever came meanwhile has a turn before the rest of the list.
+LISTED_FOR = 0.25
 
 Work = Callable[[Any, datetime], Any]
 
@@ -46,49 +60,87 @@ QUEUES: dict[str, tuple[Any, Work]] = {
     "delegations": (Delegation.objects, delegation.look),
     "publications": (Publication.objects, delegation.tend),
     "letters": (Letter.objects, deliver),
+    "renewals": (RenewalInfo.objects, renewing.look),
+    "campaigns": (Campaign.objects, campaigning.go_on),
+    "revocations": (Revocation.objects, revoke),
 }
 
 
 def sweep(limit: int = 500) -> int:
     """Work until nothing is due or `limit` rows were worked; return how many."""
     done = 0
+    lists = {name: Listed(name) for name in QUEUES}
     busy = True
     while busy and done < limit:
         busy = False
         # One row of each kind in turn: a hundred due letters cannot hold up a paid order.
-        for name in QUEUES:
-            if work_one(name):
+        for listed in lists.values():
+            row = listed.claim()
+            if row is not None:
+                work_at(listed.name, row)
                 busy = True
                 done += 1
     return done
 
 
+class Listed:
+    """Rows of one kind that were due a moment ago: one look serves several claims, each of which makes sure by itself."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: Any = QUEUES[name][0]
+        self.keys: list[tuple[Any, Any]] = []
+        self.look_again = 0.0
+        self.stale_at = 0.0
+
+    def claim(self) -> Any:
+        """Claim the next of them, None when nothing of this kind is due."""
+        now = timezone.now()
+        if time.monotonic() >= self.stale_at:
+            self.keys = []
+        if not self.keys and time.monotonic() >= self.look_again:
+            self.keys = self.rows.waiting_keys(now)
+            # Several sweepers see the same rows: each begins elsewhere, so that they seldom reach for the same one.
+            # Not where several owners take turns: whose turn it is comes first.
+            alike = len(self.keys) == WINDOW and len({owner for _key, owner in self.keys}) == 1
+            begin = secrets.randbelow(len(self.keys)) if alike else 0
+            self.stale_at = time.monotonic() + LISTED_FOR
+            self.keys = self.keys[begin:] + self.keys[:begin]
+            if not self.keys:
+                self.look_again = time.monotonic() + PAUSE_WHEN_EMPTY
+        while self.keys:
+            row = self.rows.claim_listed(*self.keys.pop(0), now)
+            if row is not None:
+                return row
+        return None
+
+
 def work_one(name: str) -> bool:
     """Claim and work one due row of this queue; False when there was none."""
-    rows, work = QUEUES[name]
-    row = rows.claim_next(timezone.now())
-    if row is None:
-        return False
-    with about_row(name, row):
+    row = QUEUES[name][0].claim_next(timezone.now())
+    if row is not None:
+        work_at(name, row)
+    return row is not None
+
+
+def work_at(name: str, row: Any) -> None:
+    """Work a claimed row. Whatever it raises, the sweep goes on."""
+    work = QUEUES[name][1]
+    with about_row(name, row), counting_claim(name, row) as claim:
         try:
             work(row, timezone.now())
         except LeaseLost:
+            claim.ended = "lost"
             log.info("%s %s went to another worker", name, row.pk)
         except Exception:
+            claim.ended = "failed"
             # The lease lapses by itself and the row is tried again; nothing else waits for it meanwhile.
             log.exception("%s %s failed", name, row.pk)
-    return True
 
 
 def next_due() -> datetime | None:
     """Return when the next row falls due, None when nothing waits: so a sweeper need not guess."""
-    times = [
-        rows.filter(due_at__isnull=False, lease_until__isnull=True)
-        .order_by("due_at")
-        .values_list("due_at", flat=True)
-        .first()
-        for rows, _work in QUEUES.values()
-    ]
+    times = [statements.next_due(rows.model) for rows, _work in QUEUES.values()]
     return min((moment for moment in times if moment is not None), default=None)
 
 
@@ -109,7 +161,10 @@ def seal_memory(now: datetime) -> None:
 TIDYING: list[Callable[[datetime], object]] = [
     reminding.expire,
     reminding.end_plans,
+    open_missing,
     reminding.remind,
     seal_memory,
+    bring_up_to_date,
     forget_stale,
+    limits.forget,
 ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from celery import shared_task
 from django.utils import timezone
 
-from portal import sweeping
+from portal import sweeper, sweeping
 
 
 @shared_task
 def sweep() -> None:
-    """Do everything that is due now."""
-    sweeping.sweep()
+    """Do everything that is due now: wake the sweepers of this worker, or sweep where there are none."""
+    if not sweeper.ring_here():
+        sweeping.sweep()
 
 
 @shared_task

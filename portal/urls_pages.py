@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from portal.views import guides, health, home, styleguide, theme
+from portal.views import guides, health, home, metrics, styleguide, theme
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", home.home, name="home"),
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("guides/<slug:slug>/", guides.guide, name="guide"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("theme.css", theme.theme, name="theme"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
 ]

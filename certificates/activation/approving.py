@@ -219,8 +219,13 @@ def approval_of(plan: Plan, now: datetime) -> Approval | None:
         progress=progress_of(issuance),
         names=_names(issuance, order),
         now=now,
-        verdict=verdict_of(order.problem) if order is not None else None,
+        verdict=verdict_of(order.problem) if order is not None and not _of_staff(order) else None,
     )
+
+
+def _of_staff(order: AcmeOrder) -> bool:
+    """What a CA says about our account or our software is nothing that its customer could act on."""
+    return order.waiting_for == AcmeOrder.WaitingFor.OPERATOR
 
 
 def _names(issuance: Issuance, order: AcmeOrder | None) -> list[NameToShow]:

@@ -46,8 +46,10 @@ SENTENCES: dict[str, str | Promise] = {
     "urn:chancery:error:unusableAnswer": _(
         "The CA gives answers that make no sense right now. We try again by ourselves."
     ),
+    "badNonce": _("The CA gives answers that make no sense right now. We try again by ourselves."),
+    "accountDoesNotExist": _("The CA no longer knows our account. We open it again by ourselves."),
     "serverInternal": _(
-        "The CA has a problem of its own right now. Nothing is wrong on your side: try again in a while."
+        "The CA has a problem of its own right now. Nothing is wrong on your side. We try again by ourselves."
     ),
 }
 
@@ -65,7 +67,21 @@ def verdict_of(problem: Mapping[str, Any] | None) -> Verdict | None:
     """Read a problem as certificates/issuance/problems.py stores it; None where there is none."""
     if not problem:
         return None
-    slug = str(problem.get("type", "")).removeprefix(ACME)
+    slug = slug_of(problem)
     if slug.startswith("chancery:"):
         return Verdict(str(problem.get("detail", "")), "", slug)
-    return Verdict(str(SENTENCES.get(slug, "")), str(problem.get("detail", "")), slug)
+    parts = [part for part in problem.get("subproblems") or () if isinstance(part, Mapping)]
+    texts = [_of_name(part, SENTENCES.get(slug_of(part), "")) for part in parts]
+    details = [str(problem.get("detail", "")), *(_of_name(part, part.get("detail", "")) for part in parts)]
+    text = " ".join(filter(None, texts)) or str(SENTENCES.get(slug, ""))
+    return Verdict(text, " ".join(filter(None, details)), slug)
+
+
+def slug_of(problem: Mapping[str, Any]) -> str:
+    return str(problem.get("type", "")).removeprefix(ACME)
+
+
+def _of_name(part: Mapping[str, Any], said: object) -> str:
+    """RFC 8555 §6.7.1: a subproblem speaks of one name, as a rule."""
+    name = str(part.get("identifier") or "")
+    return f"{name}: {said}" if said and name else str(said or "")

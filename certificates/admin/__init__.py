@@ -1,5 +1,5 @@
 """The registry in the admin."""
 
-from certificates.admin import account, activation, certificate, issuance
+from certificates.admin import account, activation, certificate, issuance, renewal, revocation
 
-__all__ = ["account", "activation", "certificate", "issuance"]
+__all__ = ["account", "activation", "certificate", "issuance", "renewal", "revocation"]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
+from certificates.admin.issuers import profile_choices, refuse_hasty
 from certificates.connectors import CONNECTORS
 from certificates.models import CaAccount
 from certificates.vault import seal_for_account
@@ -59,16 +60,29 @@ class CaAccountForm(forms.ModelForm):
             "roots_pem",
             "contact",
             "eab_kid",
+            "eab_reusable",
             "profile",
+            "preferred_root",
             "caa_identities",
             "email_mode",
             "shared",
+            "per_customer",
             "enabled",
         )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         account = self.instance
+        # Columns beside the form's own that this form has changed: nothing else is written, least of all a key.
+        self.also_written: set[str] = set()
+        if account.profiles and "profile" in self.fields:
+            known = profile_choices(account, account.profile, _t("The CA's default"))
+            self.fields["profile"] = forms.ChoiceField(
+                label=self.fields["profile"].label,
+                choices=known,
+                required=False,
+                help_text=self.fields["profile"].help_text,
+            )
         self._set("caa_identities", "\n".join(account.caa_names()))
         self._set("terms_agreed", account.terms_agreed_at is not None)
 
@@ -112,6 +126,9 @@ class CaAccountForm(forms.ModelForm):
             raise forms.ValidationError(_t("This key is too short to be an HMAC key."))
         return text
 
+    def clean_profile(self) -> str:
+        return refuse_hasty(self.instance, str(self.cleaned_data["profile"]))
+
     def clean_caa_identities(self) -> list[str]:
         names = str(self.cleaned_data["caa_identities"]).lower().replace(",", " ").split()
         for name in names:
@@ -122,20 +139,37 @@ class CaAccountForm(forms.ModelForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or self.cleaned_data
         if "eab_kid" in self.fields and "eab_hmac" not in self.errors:
-            held = bool(cleaned.get("eab_hmac") or self.instance.sealed_eab_hmac)
+            spent = bool(self.instance.account_url) and "eab_kid" not in self.changed_data
+            held = bool(cleaned.get("eab_hmac") or self.instance.sealed_eab_hmac or spent)
             if held and not cleaned.get("eab_kid"):
                 self.add_error("eab_kid", _t("The HMAC key belongs to a key id; please enter it too."))
             elif cleaned.get("eab_kid") and not held:
                 self.add_error("eab_hmac", _t("The key id belongs to an HMAC key; please enter it too."))
+        kid = cleaned.get("eab_kid", self.instance.eab_kid)
+        reusable = cleaned.get("eab_reusable", self.instance.eab_reusable)
+        if cleaned.get("per_customer") and kid and not reusable:
+            text = _t(
+                "The external account binding opens one account only, so there cannot be one per customer. If the CA lets it be used "
+                "again, say so below."
+            )
+            self.add_error("per_customer", text)
         return cleaned
 
     def save(self, commit: bool = True) -> Any:
         account = self.instance
-        if "terms_agreed" in self.cleaned_data:
+        if "terms_agreed" in self.cleaned_data and "terms_agreed" in self.changed_data:
             agreed = self.cleaned_data["terms_agreed"]
-            account.terms_agreed_at = (account.terms_agreed_at or timezone.now()) if agreed else None
+            account.terms_agreed_at = timezone.now() if agreed else None
+            account.terms_url = account.terms_offered if agreed else ""
+            self.also_written |= {"terms_agreed_at", "terms_url"}
         if self.cleaned_data.get("eab_hmac"):
-            account.sealed_eab_hmac = seal_for_account(
-                account, "eab hmac", self.cleaned_data["eab_hmac"].encode()
-            )
+            self._bind(account, self.cleaned_data["eab_hmac"])
         return super().save(commit)
+
+    def _bind(self, account: CaAccount, hmac: str) -> None:
+        """Seal the HMAC key. A binding goes with newAccount only (RFC 8555 §7.3.4): where the CA knows us, it opens another."""
+        account.sealed_eab_hmac = seal_for_account(account, "eab hmac", hmac.encode())
+        self.also_written.add("sealed_eab_hmac")
+        if account.account_url:
+            account.account_url, account.sealed_key, account.sealed_next_key = "", None, None
+            self.also_written |= {"account_url", "sealed_key", "sealed_next_key"}

@@ -5,21 +5,32 @@ from __future__ import annotations
 from django.contrib import admin
 from django.db.models import Q
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, link, links
+from certificates.admin.ca_filter import CaFilter
 from certificates.models import AcmeOrder, Issuance
 from orders.models import Plan
 
 
 class AcmeOrderInline(ReadOnlyInline):
     model = AcmeOrder
-    fields = ("attempt", "ca", "status", "waiting_for", "created_at", "ended_at", "due_at", "tries")
+    fields = ("attempt", "ca", "status", "waiting_for", "created_at", "ended_at", "due_at", "tries", "asked")
     show_change_link = True
 
     @admin.display(description=_("CA account"))
     def ca(self, order: AcmeOrder) -> str:
         return order.account.name
+
+    @admin.display(description=_("requests"))
+    def asked(self, order: AcmeOrder) -> str:
+        return requests_of(order)
+
+
+def requests_of(order: AcmeOrder) -> str:
+    """Return what the order has cost its CA, beside what it must cost at least."""
+    return _t("%(count)d, least %(least)d") % {"count": order.requests, "least": order.least_requests}
 
 
 @admin.register(Issuance)
@@ -40,6 +51,8 @@ class IssuanceAdmin(ReadOnlyAdmin):
         "names_text",
         "key_type",
         "requested_by",
+        "replaces",
+        "campaign",
         "created_at",
         "ended_at",
         "certificate_link",
@@ -72,8 +85,18 @@ class IssuanceAdmin(ReadOnlyAdmin):
 
 @admin.register(AcmeOrder)
 class AcmeOrderAdmin(ReadOnlyAdmin):
-    list_display = ("short", "account", "status", "waiting_for", "created_at", "due_at", "tries", "ended_at")
-    list_filter = ("status", "waiting_for", "account", "created_at")
+    list_display = (
+        "short",
+        "account",
+        "status",
+        "waiting_for",
+        "created_at",
+        "due_at",
+        "tries",
+        "asked",
+        "ended_at",
+    )
+    list_filter = ("status", "waiting_for", CaFilter, "created_at")
     list_select_related = ("account", "issuance")
     search_fields = ("=url",)
     search_help_text = _("URL in full; order number, email address or domain name from the beginning.")
@@ -87,6 +110,7 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
         "url",
         "status",
         "waiting_for",
+        "profile",
         "authorization_links",
         "created_at",
         "intent_at",
@@ -97,6 +121,7 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
         "due_at",
         "lease_until",
         "tries",
+        "asked",
         "trouble",
     )
 
@@ -110,6 +135,10 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
     @admin.display(description=_("CA account"))
     def account_name(self, order: AcmeOrder) -> str:
         return order.account.name
+
+    @admin.display(description=_("requests"), ordering="requests")
+    def asked(self, order: AcmeOrder) -> str:
+        return requests_of(order)
 
     @admin.display(description=_("authorizations"))
     def authorization_links(self, order: AcmeOrder) -> SafeString | str:

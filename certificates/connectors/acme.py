@@ -133,9 +133,11 @@ class AcmeConnector:
             account_url=None,
             now=self._clock,
         )
+        # Read first: a page in place of an answer, as load balancers send, names no account and refuses none.
+        document = document_of(answer)
         url = require_https(answer.headers.get("Location"), "account URL", base=answer.url)
         self._account_url = url
-        return read_account(answer.json_object() or {}, url=url)
+        return read_account(document, url=url)
 
     def update_account(
         self, *, contact: Sequence[str] | None = None, terms_agreed: bool = False

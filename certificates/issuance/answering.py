@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from audit.vocabulary import Action
 from certificates.connectors.base import AuthorizationStatus, ChallengeStatus
 from certificates.connectors.problems import OperatorMustAct
-from certificates.issuance import closing, waits
+from certificates.issuance import choosing, closing, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_authorization, sync_order
 from certificates.issuance.walk import Done, Walk
@@ -42,6 +42,14 @@ def answer_or_wait(walk: Walk) -> Done | None:
     if not all(row.shown_at or row.insisted_at for row in pending):
         return wait_for_customer(walk, min(ends, default=None))
     return answer_all(walk, pending)
+
+
+def is_the_customers(walk: Walk) -> bool:
+    """True while the CA has nothing to do, since a name is not shown yet."""
+    if walk.order.url is None or walk.order.status != AcmeOrder.Status.PENDING or walk.order.answered_at:
+        return False
+    pending = [row for row in walk.authorizations() if row.status == Authorization.Status.PENDING]
+    return walk.authorizations_known() and not all(row.shown_at or row.insisted_at for row in pending)
 
 
 def wait_for_customer(walk: Walk, ends: datetime | None) -> Done:
@@ -128,6 +136,9 @@ def poll_until_ready(walk: Walk) -> Done | None:
     sync_order(order, facts)
     if order.status != AcmeOrder.Status.PENDING:
         return None
+    moved = choosing.after_looking(walk)
+    if moved is not None:
+        return moved
     if order.tries >= POLLS_BEFORE_DOUBT and order.tries % POLLS_BEFORE_DOUBT == 0 and not doubt(walk):
         return None
     due = waits.at_or(facts.retry_at, walk.now, waits.poll(order.tries))

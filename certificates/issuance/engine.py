@@ -14,10 +14,17 @@ from certificates.connection import connect, register
 from certificates.connectors.problems import CaError
 from certificates.issuance import (
     answering,
+    breaker,
+    changing_key,
+    choosing,
     closing,
     failing,
+    limits,
+    opening_account,
     ordering,
     preparing,
+    profiling,
+    reading,
     returning,
     signing,
     stopping,
@@ -43,11 +50,7 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
 
     Whatever died where: the step to take is read from the rows alone. Raises LeaseLost when another worker took over.
     """
-    rows = AcmeOrder.objects.select_related(
-        "account", "issuance__plan__owner", "issuance__plan__item", "issuance__key"
-    )
-    # By the epoch of the claim: read by its key alone, a row that another worker has claimed since would look like ours.
-    claimed = rows.filter(pk=order.pk, epoch=order.epoch).first()
+    claimed = reading.claimed_order(order.pk, order.epoch)
     if claimed is None:
         raise LeaseLost(f"AcmeOrder {order.pk}")
     plan = claimed.issuance.plan
@@ -56,6 +59,7 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
     walk = Walk(order=claimed, clock=clock, lease_at=clock())
     with counting() as calls:
         done = go_on(walk)
+        breaker.step_back(walk)
         asked = sum(count for name, count in calls.items() if name.startswith("ca."))
         claimed.let_go(done.due_at, **done.values, requests=claimed.requests + asked)
     look_back(walk, done)
@@ -75,14 +79,23 @@ def take(step: Step, walk: Walk) -> Done | None:
     """Take one step. Whatever it raises becomes a row that says so; only a lost lease or database ends the walk."""
     before = walk.order.problem
     try:
-        done = step(walk)
+        done = hold_back(step, walk)
+        if done is not None:
+            return done
+        with counting() as calls:
+            done = step(walk)
     except CaError as error:
-        return failing.after(walk, error)
+        if not breaker.is_of_the_ca(error):
+            return failing.after(walk, error)
+        breaker.failed(walk, error)
+        return breaker.come_back(walk, failing.after(walk, error))
     except (LeaseLost, OperationalError, InterfaceError):
         raise
     except Exception as error:
         log.exception("AcmeOrder %s: %s failed", walk.order.pk, step.__name__)
         return failing.unexpected(walk, error)
+    if step is not returning.give_back and any(name.startswith("ca.") for name in calls):
+        breaker.succeeded(walk)
     if step in TALKING and not (done is not None and done.until_shown):
         failing.recovered(walk, before)
     return done
@@ -95,9 +108,7 @@ def look_back(walk: Walk, done: Done) -> None:
     order, issuance = walk.order, walk.issuance
     pending = Authorization.objects.pending().filter(acme_orders=order)
     shown = done.until_shown and not pending.filter(shown_at__isnull=True, insisted_at__isnull=True).exists()
-    ended = issuance.state == Issuance.State.WANTED and not (
-        Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED).exists()
-    )
+    ended = issuance.state == Issuance.State.WANTED and not reading.is_wanted(issuance)
     if shown or ended:
         AcmeOrder.objects.filter(pk=order.pk).wake(walk.now)
 
@@ -107,14 +118,15 @@ def step_for(walk: Walk) -> Step:
     order, issuance = walk.order, walk.issuance
     if failing.told_to_wait_until(order, walk.now) is not None:
         return wait_as_told
-    if issuance.state != Issuance.State.WANTED:
+    if order.account.next_key_at is not None:
+        return change_account_key
+    if issuance.state != Issuance.State.WANTED or order.ended_at is not None:
         return returning.give_back
     if stopping.must_stop(walk):
         return stopping.stop
-    if order.account.paused_at is not None:
-        return wait_for_operator
-    if order.url is None and not order.account.enabled:
-        return ordering.choose_account
+    step = of_the_account(order)
+    if step is not None:
+        return step
     if issuance.csr is None:
         return preparing.make_key_and_csr
     if walk.connector is None:
@@ -122,10 +134,27 @@ def step_for(walk: Walk) -> Step:
     if not order.account.account_url:
         return open_account
     if order.url is None:
-        return ordering.new_order
+        return before_order(walk)
     if not walk.authorizations_known():
         return ordering.fetch_authorizations
     return STEPS[order.status]
+
+
+def of_the_account(order: AcmeOrder) -> Step | None:
+    """Return what the order's account wants first, None when nothing stands in the way."""
+    if order.account.stands_still:
+        return wait_for_operator
+    if order.url is None and not order.account.is_usable:
+        return choosing.leave_disabled
+    if opening_account.is_due(order):
+        return opening_account.move_to_customers_account
+    return None
+
+
+def before_order(walk: Walk) -> Step:
+    if walk.order.intent_at is not None:
+        return ordering.new_order
+    return limits.take_slot if walk.profile_chosen else profiling.choose
 
 
 STEPS: dict[str, Step] = {
@@ -139,6 +168,13 @@ STEPS: dict[str, Step] = {
 TALKING: set[Step] = {ordering.new_order, ordering.fetch_authorizations, *STEPS.values()}
 
 
+def hold_back(step: Step, walk: Walk) -> Done | None:
+    """Ask a CA that is down for nothing. Who waits for the customer waits on, and learns nothing of it."""
+    if step in QUIET or walk.order.account.resting_until is None or answering.is_the_customers(walk):
+        return None
+    return breaker.hold_back(walk)
+
+
 def wait_as_told(walk: Walk) -> Done:
     """Somebody woke the order before the time that the CA gave (Retry-After): sleep on."""
     return Done(failing.told_to_wait_until(walk.order, walk.now))
@@ -146,6 +182,19 @@ def wait_as_told(walk: Walk) -> Done:
 
 def wait_for_operator(walk: Walk) -> Done:
     return Done(walk.now + waits.PAUSED, waiting_for=AcmeOrder.WaitingFor.OPERATOR)
+
+
+def change_account_key(walk: Walk) -> Done | None:
+    """The account's key is being changed: its orders stand still, and the next one to come along helps it on."""
+    account = walk.order.account
+    walk.hold()
+    try:
+        outcome = changing_key.go_on(account, by="issuance", now=walk.now, mine=walk.order)
+    except CannotUnseal:
+        return failing.account_is_sealed(walk)
+    if outcome is changing_key.Outcome.WAITING and account.next_key_at is not None:
+        return Done(max(account.next_key_at, walk.now + changing_key.SOON))
+    return None
 
 
 def connect_to_ca(walk: Walk) -> Done | None:
@@ -158,3 +207,16 @@ def connect_to_ca(walk: Walk) -> Done | None:
 
 def open_account(walk: Walk) -> None:
     register(walk.order.account, walk.ca, walk.now)
+
+
+# The steps that a CA at rest need not be spared: they ask it for nothing, or see to that themselves.
+QUIET: set[Step] = {
+    wait_as_told,
+    wait_for_operator,
+    connect_to_ca,
+    returning.give_back,
+    stopping.stop,
+    choosing.leave_disabled,
+    preparing.make_key_and_csr,
+    opening_account.move_to_customers_account,
+}

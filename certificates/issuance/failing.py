@@ -18,7 +18,7 @@ from certificates.connectors.problems import (
     RetryAt,
     TryAgain,
 )
-from certificates.issuance import closing, waits
+from certificates.issuance import choosing, closing, waits
 from certificates.issuance.problems import as_json, ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -33,9 +33,10 @@ ACCOUNT_PROBLEMS = {
         "badSignatureAlgorithm",
         "invalidContact",
         "unsupportedContact",
-        "invalidProfile",
     )
 }
+# What every customer's account of the same pattern would meet as well.
+OF_THE_PATTERN = {ACME_PREFIX + word for word in ("userActionRequired", "externalAccountRequired")}
 UNAUTHORIZED = ACME_PREFIX + "unauthorized"
 NO_ACCOUNT = ACME_PREFIX + "accountDoesNotExist"
 
@@ -44,7 +45,7 @@ def after(walk: Walk, error: CaError) -> Done:
     """Turn a refusal into a row that says what happened and when we look again. Transport faults change no status."""
     problem = as_json(error.problem, walk.now)
     if isinstance(error, RetryAt | TryAgain):
-        return again(walk, problem, error.retry_at)
+        return choosing.after_trouble(walk, again(walk, problem, error.retry_at))
     if isinstance(error, NotFound):
         # Without an order it is the CA's directory or account that is not where it was.
         return closing.start_afresh(walk, problem) if walk.order.url else needs_operator(walk, problem)
@@ -60,14 +61,15 @@ def after(walk: Walk, error: CaError) -> Done:
 def again(walk: Walk, problem: dict[str, Any], retry_at: datetime | None) -> Done:
     """Come back when the CA says, else after a wait that grows with each failure since the last success."""
     order, now = walk.order, walk.now
-    failures = int((order.problem or {}).get("failures", 0))
+    before = order.problem or {}
+    failures, since = int(before.get("failures", 0)), before.get("since", now.isoformat())
     wait = waits.retry(failures)
     due = max(waits.at_or(retry_at, now, wait), now + min(wait, waits.TOLD_AGAIN))
     told = {"retry_at": retry_at.isoformat()} if retry_at is not None and retry_at > now else {}
     return Done(
         due,
         waiting_for=AcmeOrder.WaitingFor.CA,
-        problem=problem | {"failures": failures + 1} | told,
+        problem=problem | {"failures": failures + 1, "since": since} | told,
     )
 
 
@@ -112,6 +114,10 @@ def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) 
     if error.typ == UNAUTHORIZED and account_stands(walk):
         # The account is in order: the CA speaks of this order only, and one customer must not stop all others.
         return closing.start_afresh(walk, problem) if order.url else needs_operator(walk, problem)
+    if error.problem.terms_of_service:
+        # What must be agreed to, for the operator's page (RFC 8555 §7.3.3).
+        terms = error.problem.terms_of_service[:500]
+        CaAccount.objects.filter(pk=order.account.house_account.pk).update(terms_offered=terms)
     if error.typ in ACCOUNT_PROBLEMS | {UNAUTHORIZED}:
         pause(walk, str(error), problem)
     return needs_operator(walk, problem)
@@ -119,7 +125,7 @@ def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) 
 
 def account_stands(walk: Walk) -> bool:
     """Ask the CA about our account (RFC 8555 §7.3.6: a deactivated one is unauthorized everywhere)."""
-    if not walk.order.account.account_url:
+    if walk.connector is None or not walk.order.account.account_url:
         return False
     try:
         return walk.ca.account().status is AccountStatus.VALID
@@ -131,7 +137,9 @@ def account_stands(walk: Walk) -> bool:
 
 def pause(walk: Walk, why: str, problem: dict[str, Any]) -> None:
     account, now = walk.order.account, walk.now
-    if account.pause(why[:1000], now):
+    if problem["type"] in OF_THE_PATTERN:
+        account = account.house_account
+    if account.pause(why[:1000], now, problem.get("instance") or ""):
         plan_id = walk.issuance.plan_id
         record(Action.CA_PAUSED, account, now=now, by="issuance", plan_id=plan_id, problem=problem)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
-from certificates.issuance import proving, sharing, waits
+from certificates.issuance import profiling, proving, sharing, waits
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -68,6 +68,8 @@ def open_authorization(walk: Walk, facts: AuthorizationFacts) -> None:
         else:
             _reopen(walk, row, facts)
         walk.order.authorizations.add(row)
+    if created:
+        profiling.measure(walk, facts)
 
 
 def _columns(walk: Walk, facts: AuthorizationFacts, now: datetime) -> dict[str, object]:

@@ -7,57 +7,38 @@ from django.db import IntegrityError, transaction
 from audit.vocabulary import Action
 from certificates.connectors.base import Identifier, OrderFacts, OrderStatus
 from certificates.connectors.problems import CaError
-from certificates.issuance import closing, failing, replacing, sharing, waits
+from certificates.issuance import closing, failing, limits, profiling, replacing, sharing, telling, waits
 from certificates.issuance.opening import open_authorizations
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
-from certificates.models import AcmeOrder, CaAccount
+from certificates.models import AcmeOrder
 
 MOST_PAGES = 5
 MOST_LOOKED_AT = 50
 
 
-def choose_account(walk: Walk) -> Done | None:
-    """The account was disabled before the CA was asked: take the product's next one, or wait for an operator."""
-    order = walk.order
-    other = CaAccount.objects.for_product(walk.issuance.plan.product).first()
-    if other is None:
-        text = "The CA account is disabled, and no other one can fulfil this product."
-        return failing.needs_operator(walk, ours("no_account", text, walk.now))
-    order.write(account=other, intent_at=None)
-    walk.connector = None
-    return None
-
-
 def new_order(walk: Walk) -> Done | None:
     """One bare POST; its answer's URL is committed before anything else is asked."""
-    order = walk.order
-    if order.intent_at is not None:
+    if not walk.slot_taken:
         adopted = adopt(walk)
         if adopted is not None:
             return keep_order(walk, adopted)
-    walk.hold()
-    order.write(intent_at=walk.now, replaces=replacing.to_tell(walk))
+        limits.send_again(walk)
+    names, profile = wanted_identifiers(walk), walk.order.profile or None
     try:
-        facts = ask(walk)
+        facts = walk.ca.new_order(names, profile=profile, replaces=replacing.told(walk))
     except CaError as error:
         if not error.may_have_acted:
             # Refused for certain: there is nothing to look for at the next try.
-            order.write(intent_at=None)
-        raise
-    return keep_order(walk, facts)
-
-
-def ask(walk: Walk) -> OrderFacts:
-    """One POST; a second one only where the CA will not hear what the order replaces."""
-    names, profile = wanted_identifiers(walk), walk.order.account.profile or None
-    try:
-        return walk.ca.new_order(names, profile=profile, replaces=replacing.told(walk))
-    except CaError as error:
+            limits.give_slot_back(walk)
+        if profiling.is_refused(error):
+            return profiling.refused(walk, error)
         if not replacing.is_refused(walk, error):
             raise
+        # The limits are asked once more too: only an order that replaces another is exempt from them.
         replacing.give_up(walk, error)
-    return walk.ca.new_order(names, profile=profile)
+        return None
+    return keep_order(walk, facts)
 
 
 def wanted_identifiers(walk: Walk) -> list[Identifier]:
@@ -153,4 +134,5 @@ def fetch_authorizations(walk: Walk) -> Done | None:
     done = open_authorizations(walk)
     if done is None and order.status == AcmeOrder.Status.PENDING:
         order.write(waiting_for=AcmeOrder.WaitingFor.CUSTOMER)
+        telling.new_values(walk)
     return done

@@ -59,4 +59,4 @@ def give_up(walk: Walk, error: CaError) -> None:
     walk.hold()
     problem = as_json(error.problem, walk.now)
     walk.note(Action.REPLACES_REFUSED, replaces=walk.order.replaces, problem=problem)
-    walk.order.write(replaces=REFUSED, intent_at=walk.now)
+    walk.order.write(replaces=REFUSED)

@@ -1,11 +1,11 @@
-"""After the end of an issuance: what it holds at the CA is handed back, so that nobody inherits it (design §5.1)."""
+"""After the end of an issuance, or its move to another CA: what it holds at the CA is handed back, so that nobody inherits it (design §5.1)."""
 
 from __future__ import annotations
 
 from certificates.connection import connect
 from certificates.connectors.base import Connector
 from certificates.connectors.problems import CaError, RetryAt, TryAgain
-from certificates.issuance import waits
+from certificates.issuance import breaker, waits
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -20,7 +20,10 @@ def give_back(walk: Walk) -> Done:
     if order.ended_at is None:
         order.write(ended_at=walk.now, tries=0)
     leftover = [row for row in _authorizations(walk) if _to_be_returned(walk, row)]
-    if leftover and not order.account.paused_at and order.tries < len(waits.RETRIES):
+    rests = breaker.resting_until(order.account, walk.now) if leftover else None
+    if rests is not None:
+        return Done(rests)
+    if leftover and not order.account.stands_still and order.tries < len(waits.RETRIES):
         try:
             connector = walk.connector or connect(order.account)
             for row in leftover:
@@ -48,8 +51,10 @@ def return_one(connector: Connector, row: Authorization) -> bool:
 
 
 def _authorizations(walk: Walk) -> list[Authorization]:
-    """Those of earlier orders of this issuance too: what they had shown was kept for the next one."""
-    rows = Authorization.objects.filter(acme_orders__issuance=walk.issuance)
+    """Those of earlier orders of this issuance at this CA too: what they had shown was kept for the next one."""
+    rows = Authorization.objects.filter(
+        acme_orders__issuance=walk.issuance, acme_orders__account=walk.order.account_id
+    )
     return list(rows.distinct().order_by("identifier", "wildcard"))
 
 

@@ -10,7 +10,7 @@ from audit.record import record
 from audit.vocabulary import Action
 from certificates.chain import Chain, UnacceptableChain, check, read_chain
 from certificates.connectors.problems import OrderNotReady
-from certificates.issuance import closing, failing, proving, sharing, stopping, waits
+from certificates.issuance import chains, closing, failing, limits, proving, sharing, stopping, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_order
 from certificates.issuance.walk import Done, Walk
@@ -106,7 +106,7 @@ def download(walk: Walk) -> Done | None:
         _must_be_new(chain)
     except UnacceptableChain as exc:
         return failing.needs_operator(walk, ours(exc.slug, str(exc), walk.now))
-    store(walk, chain)
+    store(walk, chains.preferred(walk, chain, sent.alternates))
     return None
 
 
@@ -145,6 +145,7 @@ def store(walk: Walk, chain: Chain) -> Certificate:
             account=order.account,
         )
         open_row(certificate, now)
+        limits.count_certificate(walk, now)
         plan.activate()
         record(
             Action.CERTIFICATE_ISSUED,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from audit.record import record
 from audit.vocabulary import Action
+from certificates.compromised import asks_for_compromised_key
 from certificates.issuance import waits
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
@@ -31,13 +32,17 @@ def stop(walk: Walk) -> Done | None:
         # Nothing here can tell when the money is settled: the plan is looked at again.
         problem = ours("plan_suspended", "The plan is suspended: nothing is asked of the CA meanwhile.", now)
         return Done(now + waits.PAUSED, waiting_for=AcmeOrder.WaitingFor.NOBODY, problem=problem)
+    _withdraw(walk, "plan ended" if issuance.plan.state not in GOES_ON else "key destroyed")
+    return None
+
+
+def _withdraw(walk: Walk, why: str) -> None:
+    issuance, now = walk.issuance, walk.now
     wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
     if wanted.update(state=Issuance.State.WITHDRAWN, ended_at=now) != 1:
         raise LeaseLost(f"issuance {issuance.pk} has ended")
     issuance.state = Issuance.State.WITHDRAWN
-    why = "plan ended" if issuance.plan.state not in GOES_ON else "key destroyed"
     record(Action.ISSUANCE_WITHDRAWN, issuance, now=now, by="issuance", plan_id=issuance.plan_id, why=why)
-    return None
 
 
 def still_wanted(walk: Walk) -> bool:
@@ -52,4 +57,6 @@ def still_wanted(walk: Walk) -> bool:
     issuance.plan.state = plans.values_list("state", flat=True).get()
     if issuance.key is not None:
         issuance.key.refresh_from_db(fields=["state"])
+    if issuance.state == Issuance.State.WANTED and asks_for_compromised_key(issuance):
+        _withdraw(walk, "key compromised")
     return issuance.state == Issuance.State.WANTED and _may_go_on(issuance)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from django.db import transaction
 from django.utils import timezone
 
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus, OrderFacts, OrderStatus
 from certificates.issuance.problems import as_json
-from certificates.models import AcmeOrder
+from certificates.models import AcmeOrder, CaUse, LimitKind
 from validation.models import Authorization, Challenge
 
 
@@ -27,6 +28,16 @@ def sync_order(order: AcmeOrder, facts: OrderFacts) -> None:
         order.write(**values)
 
 
+def _count_failure(row: Authorization) -> None:
+    """The CA has just found the name not shown: that is one of the failures it allows. Counted once, by the row's change."""
+    still_open = Authorization.objects.pending().select_for_update().filter(pk=row.pk)
+    account = AcmeOrder.objects.filter(authorizations=row).values_list("account_id", flat=True).first()
+    if account is not None and still_open.values_list("pk", flat=True).first() is not None:
+        CaUse.objects.create(
+            account_id=account, kind=LimitKind.FAILURES, subject=row.identifier, at=timezone.now()
+        )
+
+
 def sync_authorization(row: Authorization, facts: AuthorizationFacts) -> None:
     """Take over status and the challenges' problems; a finished authorization needs no more looks."""
     if facts.status is AuthorizationStatus.UNKNOWN:
@@ -37,7 +48,10 @@ def sync_authorization(row: Authorization, facts: AuthorizationFacts) -> None:
     values: dict[str, object] = {"status": row.status, "problem": row.problem, "expires_at": facts.expires}
     if facts.status is not AuthorizationStatus.PENDING:
         values |= {"due_at": None, "lease_until": None}
-    Authorization.objects.filter(pk=row.pk).update(**values)
+    with transaction.atomic():
+        if facts.status is AuthorizationStatus.INVALID:
+            _count_failure(row)
+        Authorization.objects.filter(pk=row.pk).update(**values)
     for challenge in facts.challenges:
         if challenge.status.value in Challenge.Status.values:
             Challenge.objects.filter(authorization=row, url=challenge.url).update(

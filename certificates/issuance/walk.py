@@ -11,6 +11,7 @@ from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.connectors.base import Connector
+from certificates.issuance import reading
 from certificates.models import AcmeOrder, Issuance
 from identifiers.names import Name
 from leases import LEASE
@@ -35,6 +36,12 @@ class Walk:
     clock: Callable[[], datetime]
     lease_at: datetime
     connector: Connector | None = None
+    # newOrder's place among the account's limits was taken in this very walk: nothing can have been lost yet.
+    slot_taken: bool = False
+    # What to ask the CA for was settled, and committed, in this very walk.
+    profile_chosen: bool = False
+    # This order goes ahead to see whether the CA is well again.
+    probes: bool = False
     _authorizations: list[Authorization] | None = field(default=None, repr=False)
 
     @property
@@ -79,8 +86,7 @@ class Walk:
     def authorizations(self) -> list[Authorization]:
         """Return this order's authorizations with their challenges, read once a walk."""
         if self._authorizations is None:
-            rows = self.order.authorizations.prefetch_related("challenges").order_by("identifier", "wildcard")
-            self._authorizations = list(rows)
+            self._authorizations = reading.authorizations_of(self.order)
         return self._authorizations
 
     def forget(self) -> None:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
+from certificates.compromised import COMPROMISED
 from certificates.csr import UnacceptableCSR, against, read
 from certificates.models import AcmeOrder, Activation, CaAccount, Campaign, Certificate, Issuance
 from identifiers.names import Name
@@ -124,8 +125,13 @@ def _pasted_csr(activation: Activation) -> bytes:
             activation.csr_pem,
             allow_reserved=settings.VALIDATION_RESERVED_NAMES,
             allow_ip=activation.plan.product.ip_addresses,
+            forbidden_spki=COMPROMISED,
         )
     except UnacceptableCSR as exc:
+        if "forbidden_key" in exc.slugs:
+            raise NotReady(
+                _("The key of your CSR was reported as known to others. Make a new key and a new CSR.")
+            ) from exc
         raise NotReady(_("The CSR of step 1 can no longer be accepted; please verify it again.")) from exc
     if against(report, [Name(ascii=row.ascii, wildcard=row.wildcard) for row in activation.names.all()]):
         raise NotReady(_("The CSR of step 1 is for other names than the plan; please verify it again."))

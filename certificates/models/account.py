@@ -25,6 +25,10 @@ class CaAccountQuerySet(models.QuerySet["CaAccount"]):
         """Return the accounts that an operator has set up; those opened for one customer each hang on one of them."""
         return self.filter(parent__isnull=True)
 
+    def resting(self, now: datetime) -> Self:
+        """Return the accounts whose CA is left in peace since it does not answer (certificates/issuance/breaker.py)."""
+        return self.filter(resting_until__gt=now)
+
     def same_ca(self, account: CaAccount) -> Self:
         """Return all accounts at this one's CA: what is down for one is down for all."""
         return self.filter(directory_url=account.directory_url)

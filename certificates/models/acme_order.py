@@ -15,6 +15,8 @@ from validation.models import Authorization
 
 
 class AcmeOrderQuerySet(LeasedQuerySet["AcmeOrder"]):
+    owner_path = "issuance__plan__owner_id"
+
     def open(self) -> Self:
         """Return the orders whose story is not over."""
         return self.exclude(status__in=[AcmeOrder.Status.VALID, AcmeOrder.Status.INVALID])
@@ -95,3 +97,8 @@ class AcmeOrder(Leased):
 
     def __str__(self) -> str:
         return f"{self.issuance_id} #{self.attempt} {self.status}"
+
+    @property
+    def least_requests(self) -> int:
+        """Return how many requests a certificate for these names costs at least (RFC 8555 §7.1): 5 + 2n for n names."""
+        return 5 + 2 * len(self.issuance.names)

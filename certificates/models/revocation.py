@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -11,7 +13,16 @@ from leases import Leased, LeasedQuerySet, due_index
 
 
 class RevocationQuerySet(LeasedQuerySet["Revocation"]):
-    pass
+    def under_way(self) -> Self:
+        return self.filter(done_at__isnull=True, refused_at__isnull=True)
+
+    def refused(self) -> Self:
+        return self.filter(done_at__isnull=True, refused_at__isnull=False)
+
+    def compromised(self, spki_sha256: str) -> bool:
+        """True if somebody said that the private half of this key became known, whatever the CA made of it."""
+        said = self.filter(reason=Revocation.Reason.KEY_COMPROMISE)
+        return said.filter(certificate__spki_sha256=spki_sha256).exists()
 
 
 class Revocation(Leased):
@@ -48,3 +59,15 @@ class Revocation(Leased):
 
     def __str__(self) -> str:
         return f"revocation of {self.certificate_id}"
+
+    @property
+    def under_way(self) -> bool:
+        return self.done_at is None and self.refused_at is None
+
+    @property
+    def refused(self) -> bool:
+        return self.done_at is None and self.refused_at is not None
+
+    @property
+    def of_compromised_key(self) -> bool:
+        return self.reason == self.Reason.KEY_COMPROMISE

@@ -12,6 +12,8 @@ from certificates.standing import reissue_due_at
 LEAST_LEFT = 10
 # Without a CA's word thousands of certificates of one day must not come back in one minute.
 SPREAD = timedelta(days=1)
+# Where the CA tells nothing, it is seen so often whether it does by now.
+SELDOM = timedelta(days=7)
 LARGEST_SPREAD = 50
 
 
@@ -29,12 +31,6 @@ def by_age(certificate: Certificate) -> datetime:
     """Return a moment shortly before a third of the lifetime is left: before the first reminder, and not all at once."""
     lifetime = certificate.not_after - certificate.not_before
     return reissue_due_at(certificate) - _part_of(min(SPREAD, lifetime / LARGEST_SPREAD))
-
-
-def is_recalled(window_end: datetime | None, certificate: Certificate) -> bool:
-    """True if the CA wants the certificate replaced in the first half of its life: it is about to be revoked."""
-    half = certificate.not_before + (certificate.not_after - certificate.not_before) / 2
-    return window_end is not None and window_end < half
 
 
 def _part_of(span: timedelta) -> timedelta:

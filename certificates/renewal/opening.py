@@ -41,5 +41,5 @@ def _row(certificate: Certificate, now: datetime) -> RenewalInfo:
         certificate=certificate,
         reissue_at=reissue_at,
         ask_at=first_look if asks else None,
-        due_at=min(first_look, reissue_at) if asks else max(reissue_at, now),
+        due_at=max(now, min(reissue_at, first_look if asks else now + moment.SELDOM)),
     )

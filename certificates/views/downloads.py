@@ -31,7 +31,7 @@ from certificates.sealing import CannotUnseal
 
 def certificate_of(request: HttpRequest, certificate_id: uuid.UUID) -> Certificate:
     """Return the person's own certificate; a stranger's does not exist."""
-    rows = Certificate.objects.of(signed_in(request)).select_related("plan", "issuance__key")
+    rows = Certificate.objects.of(signed_in(request)).select_related("plan", "issuance__key", "revocation")
     return get_object_or_404(rows, pk=certificate_id)
 
 

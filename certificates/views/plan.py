@@ -35,6 +35,7 @@ from certificates.standing import (
     with_standing,
 )
 from certificates.term import term_of
+from certificates.upcoming import ordered_at
 from identifiers.names import Name
 from orders.models import Plan
 
@@ -95,7 +96,7 @@ def _everything(plan: Plan, now: datetime) -> dict[str, Any]:
     certificates = _certificates(plan)
     # Shown until another takes its place, expired and revoked ones too: that is what the page is about then.
     shown = certificates[0] if certificates else None
-    names = names_of(plan)
+    names, current = names_of(plan), in_force(plan, now)
     context = _standing(plan, now) | {
         "names": names,
         "failed": failed_since(plan),
@@ -103,12 +104,14 @@ def _everything(plan: Plan, now: datetime) -> dict[str, Any]:
         "earlier": certificates[1 : MOST_EARLIER + 1],
         "may_reissue": may_reissue(plan, now),
         "term": term_of(plan, certificates, now),
+        "ordered_at": ordered_at(plan, current, now) if current is not None else None,
+        "automatic": getattr(getattr(plan, "activation", None), "automatic", False),
     }
     return context | (_about(shown) if shown is not None else {})
 
 
 def _certificates(plan: Plan) -> list[Certificate]:
-    rows = plan.certificates.order_by("-issued_at").select_related("issuance__key")
+    rows = plan.certificates.order_by("-issued_at").select_related("issuance__key", "revocation")
     return list(rows.defer("issuance__csr", "issuance__key__sealed", "leaf_pem", "chain_pem"))
 
 

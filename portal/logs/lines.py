@@ -47,6 +47,7 @@ def formatter(style: str | None = None) -> ProcessorFormatter:
         foreign_pre_chain=_facts(),
         processors=[
             ProcessorFormatter.remove_processors_meta,
+            _without_request,
             # A traceback as text and without local variables: those hold keys.
             structlog.processors.format_exc_info,
             structlog.processors.StackInfoRenderer(),
@@ -54,6 +55,12 @@ def formatter(style: str | None = None) -> ProcessorFormatter:
             *_rendering(style or format_of_environment()),
         ],
     )
+
+
+def _without_request(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Django hands the whole request to its lines; as text that is the address with its query."""
+    event.pop("request", None)
+    return event
 
 
 def _facts() -> list[Any]:

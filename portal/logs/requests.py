@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from structlog.contextvars import bind_contextvars
 
 from portal.logs.whose import about_request
+from portal.metrics.seen import count_request
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class RequestLog:
         with about_request(request, request_id):
             response = self.get_response(request)
             response[HEADER] = request_id
+            seconds = time.monotonic() - started
+            count_request(route_of(request), request.method, response.status_code, seconds)
             quiet = response.status_code < 500 and request.path.startswith(_QUIET)
             log.log(
                 logging.DEBUG if quiet else logging.INFO,
@@ -43,7 +46,7 @@ class RequestLog:
                 request.method,
                 route_of(request),
                 response.status_code,
-                extra={"status": response.status_code, "ms": round((time.monotonic() - started) * 1000)},
+                extra={"status": response.status_code, "ms": round(seconds * 1000)},
             )
         return response
 

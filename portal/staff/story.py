@@ -93,7 +93,11 @@ def _plan(plan_id: uuid.UUID) -> Plan | None:
     inspections = Prefetch(
         "inspections", Inspection.objects.order_by("-pk")[:INSPECTIONS_SHOWN], to_attr="last_inspections"
     )
-    certificates = Certificate.objects.defer("leaf_pem", "chain_pem").prefetch_related(inspections)
+    certificates = (
+        Certificate.objects.select_related("revocation__asked_by", "renewal_info")
+        .defer("leaf_pem", "chain_pem")
+        .prefetch_related(inspections)
+    )
     issuances = (
         Issuance.objects.defer("csr")
         .select_related("requested_by")
@@ -105,7 +109,10 @@ def _plan(plan_id: uuid.UUID) -> Plan | None:
         .prefetch_related(
             Prefetch("issuances", issuances),
             Prefetch(
-                "certificates", Certificate.objects.defer("leaf_pem", "chain_pem").order_by("issued_at")
+                "certificates",
+                Certificate.objects.select_related("revocation", "renewal_info")
+                .defer("leaf_pem", "chain_pem")
+                .order_by("issued_at"),
             ),
             "activation__names",
             "item__names",

@@ -18,11 +18,12 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.audited_admin import ReasonForm
 from accounts.people import signed_in
 from certificates import issuance as wishes
+from portal.backlog import backlogs
 from portal.staff.doors import staff_with
-from portal.staff.queues import queues
 from portal.staff.search import search
 from portal.staff.story import Story, story_of
-from portal.staff.stuck import stuck
+from portal.staff.stuck import board
+from portal.staff.stuck.machinery import title_of
 
 SEES_STORIES = ("orders.view_order", "orders.view_plan", "certificates.view_issuance", "audit.view_entry")
 RETRIGGERS = (*SEES_STORIES, "certificates.retrigger_validation")
@@ -39,10 +40,17 @@ def home(request: HttpRequest) -> HttpResponse:
         if len(hits) == 1:
             return redirect(hits[0].url)
         return render(request, "portal/staff/search.html", {"q": text, "hits": hits, "now": now})
+    found = list(backlogs(now))
+    sections = board(now, request.user.has_perm, found)
     return render(
         request,
         "portal/staff/home.html",
-        {"groups": stuck(now, request.user.has_perm), "queues": queues(now), "now": now},
+        {
+            "sections": sections,
+            "stuck": any(section.groups for section in sections),
+            "queues": [(title_of(one.queue), one, one.late(now)) for one in found],
+            "now": now,
+        },
     )
 
 

@@ -75,7 +75,7 @@ class Reply:
 
 
 class Ca(Protocol):
-    """What a misdeed may ask of the real CA, and what it may remember."""
+    """What a misdeed may ask of the real CA, and what it may remember: by an order's path, as long as that is pending."""
 
     memory: dict[str, Any]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from sandbox.faults.exchange import Ca, Cut, Reply, Request, problem
 from sandbox.faults.plan import Misdeed
@@ -179,16 +179,23 @@ def same_order_for_all(request: Request, ca: Ca) -> Reply:
 
 
 def _pending(request: Request, ca: Ca) -> Reply | None:
-    reply: Reply | None = ca.memory.get(_names(request))
-    return reply.with_header("Replay-Nonce", ca.nonce()) if reply is not None else None
+    """The answer that told of a pending order for the same names."""
+    for names, reply in list(ca.memory.values()):
+        if names == request.payload.get("identifiers"):
+            again: Reply = reply.with_header("Replay-Nonce", ca.nonce())
+            return again
+    return None
 
 
 def _remember(request: Request, ca: Ca) -> Reply:
     reply = ca.ask(request)
     if reply.status == 201:
-        ca.memory[_names(request)] = reply
+        ca.memory[order_path(reply)] = (request.payload.get("identifiers"), reply)
     return reply
 
 
-def _names(request: Request) -> str:
-    return "newOrder " + json.dumps(request.payload.get("identifiers"), sort_keys=True)
+def order_path(reply: Reply) -> str:
+    """The path of the order that newOrder has made."""
+    return urlsplit(
+        next((value for name, value in reply.headers.items() if name.lower() == "location"), "")
+    ).path

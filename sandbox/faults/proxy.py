@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 # Headers of one connection, not of the message (RFC 9110 §7.6.1), and those that are written anew.
 HOP_BY_HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "content-length"})  # fmt: skip
+# An order in these states is pending no more (RFC 8555 §7.1.6).
+OVER = frozenset({"processing", "valid", "invalid"})
 UPSTREAM_SECONDS = 30.0
 IDLE_SECONDS = 120.0
 
@@ -95,6 +97,8 @@ class FaultProxy:
         reply = self._exchange(request.method, request.path, dict(request.headers), request.body)
         with self._lock:
             self._atlas.learn(request, reply)
+            if reply.document.get("status") in OVER and request.subject:
+                self.memory.pop(request.subject, None)
         return self._amend(request, reply) if self._amend is not None else reply
 
     def nonce(self) -> str:

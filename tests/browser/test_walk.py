@@ -127,6 +127,32 @@ def test_a_csr_of_the_customers_own_is_proven_by_a_file(customer: Person, tmp_pa
     customer.page.get_by_role("link", name="Back to the overview").click()
     p7b = customer.download("PKCS #7 (.p7b)", tmp_path)
     assert len(pkcs7.load_pem_pkcs7_certificates(p7b.read_bytes())) >= 2
+    customer.page.get_by_role("link", name="Back to the overview").click()
+    have_it_revoked(customer, "walk-http.example")
+
+
+def have_it_revoked(person: Person, name: str) -> None:
+    """The key became known: the certificate goes, and the next one is asked for with another CSR."""
+    person.follow("Revoke certificate")
+    if "reauthenticate" in person.page.url:
+        person.reauthenticate()
+    person.see("revoke")
+    person.choose(re.compile("^Somebody else may have the private key"))
+    typed = person.page.get_by_label("Type the domain name to confirm")
+    typed.fill("another.example")
+    with person.watch.allowing(422):
+        person.press("Revoke certificate")
+        expect(person.text()).to_contain_text("This is not the name of the certificate")
+    typed.fill(name)
+    person.press("Revoke certificate")
+    expect(person.page.get_by_role("heading", name="Revoked", exact=True)).to_be_visible(timeout=40_000)
+    person.see("revoked")
+    person.follow("Bring a new CSR")
+    person.see("new-csr")
+    person.page.get_by_label("Your new CSR").fill(csr_for(name))
+    person.press("Reissue with this CSR")
+    person.heading("Step 4 of 4, Approve")
+    assert any("was revoked" in subject for subject in person.mails())
 
 
 def test_a_wildcard_with_an_rsa_key_is_proven_by_dns(customer: Person, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from certificates.models import AcmeOrder, Certificate, Issuance
+from certificates.models import AcmeOrder, Certificate, Issuance, Revocation
 from certificates.next_step import next_step
 from certificates.standing import Headline, Standing, names_of, standing_of, with_standing
 from certificates.term import WIDTH, term_of
@@ -183,8 +183,57 @@ def test_an_expired_certificate_says_whether_the_plan_goes_on(alice, ends, words
 def test_a_revoked_certificate_counts_as_none(alice):
     plan = plan_for(alice)
     certificate_for(plan, state="revoked", installed_at=NOW)
+    assert read(plan).slug == Headline.REISSUE_DUE
+    assert "revoked" in read(plan).sentence
+
+
+def test_revoked_in_a_plan_that_is_over_has_nothing_to_come(alice):
+    plan = plan_for(alice)
+    certificate_for(plan, state="revoked")
+    Plan.objects.filter(pk=plan.pk).update(ends_at=NOW)
     assert read(plan).slug == Headline.EXPIRED
     assert "revoked" in read(plan).sentence
+
+
+def asked(certificate: Certificate, **columns) -> Revocation:
+    columns = {"reason": 4, "asked_by": certificate.owner, "asked_at": NOW, "due_at": NOW} | columns
+    return Revocation.objects.create(certificate=certificate, **columns)
+
+
+def test_a_certificate_that_is_being_revoked_is_not_secured(alice):
+    plan = plan_for(alice)
+    asked(certificate_for(plan, installed_at=NOW))
+    assert read(plan).slug == Headline.REISSUE_DUE
+    assert "Revocation under way" in read(plan).sentence
+
+
+def test_a_refusal_leaves_a_certificate_what_it_is_unless_its_key_is_known(alice):
+    plan = plan_for(alice)
+    row = asked(certificate_for(plan, installed_at=NOW), refused_at=NOW, due_at=None)
+    assert read(plan).slug == Headline.SECURED
+    Revocation.objects.filter(pk=row.pk).update(reason=1)
+    assert read(plan).slug == Headline.REISSUE_DUE
+    assert "known to others" in read(plan).sentence
+
+
+def test_a_known_key_of_the_customers_own_needs_another_csr(alice):
+    plan = plan_for(alice)
+    asked(certificate_for(plan, key="pasted"), reason=1, done_at=NOW, due_at=None)
+    Certificate.objects.update(state="revoked")
+    standing = read(plan)
+    assert standing.slug == Headline.SETUP_NEEDED
+    step = next_step(fetched(plan), standing, NOW)
+    assert step is not None
+    assert step.label == "Bring a new CSR"
+    type(plan.activation).objects.update(csr_done_at=NOW + timedelta(minutes=1))
+    assert read(plan).slug == Headline.REISSUE_DUE
+
+
+def test_a_revoked_predecessor_says_nothing_about_its_successor(alice):
+    plan = plan_for(alice)
+    asked(certificate_for(plan, state="revoked"), done_at=NOW, due_at=None)
+    certificate_for(plan, issued_at=NOW + timedelta(minutes=1), installed_at=NOW)
+    assert read(plan, NOW + timedelta(minutes=2)).slug == Headline.SECURED
 
 
 @pytest.mark.parametrize("state", ["suspended", "ended"])

@@ -57,7 +57,8 @@ def running_base(kind: str, folder: Path) -> Iterator[Base]:
     with running_postgres(folder / "postgres") as url, running_redis(folder / "redis") as redis:
         options = quote(f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}")
         env |= {"DATABASE_URL": f"{url}?options={options}", "REDIS_URL": redis}
-        migrate(env)
+        # A migration thinks between its statements, on a busy machine for longer than these milliseconds.
+        migrate({**env, "DATABASE_URL": url})
         yield Base(kind, folder, env, url.rpartition("/")[0])
 
 

@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ class Child:
 
     def signal(self, number: int) -> None:
         if self.status is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def end(self) -> None:
         """SIGKILL works on what stands still, too."""
@@ -96,6 +98,17 @@ class Nursery:
                     del self.children[told["pid"]]
                 child.events.put(told)
 
+    def _say(self, line: dict[str, Any]) -> None:
+        with self.lock:
+            if self.process.stdin is None:
+                raise NoChild("the nursery has no ear")
+            self.process.stdin.write(json.dumps(line).encode() + b"\n")
+            self.process.stdin.flush()
+
+    def learn(self, modules: list[str]) -> None:
+        """Have the nursery load what a first child had to load by itself."""
+        self._say({"learn": modules})
+
     def start(self, task: str, town: dict[str, Any], **job: Any) -> Child:
         number = next(self.numbers)
         answer: queue.Queue[Child] = queue.Queue()
@@ -104,11 +117,7 @@ class Nursery:
             "number": number, "task": task, "town": town, "result": str(self.folder / f"{number}.json"),
             "log": str(self.folder / f"{number % 16}.log"), **job,
         }  # fmt: skip
-        with self.lock:
-            if self.process.stdin is None:
-                raise NoChild("the nursery has no ear")
-            self.process.stdin.write(json.dumps(line).encode() + b"\n")
-            self.process.stdin.flush()
+        self._say(line)
         return answer.get(timeout=START_SECONDS)
 
     def do(self, task: str, town: dict[str, Any], *, seconds: float = 120.0, **job: Any) -> dict[str, Any]:

@@ -78,6 +78,7 @@ class Bench:
         with self.town() as town:
             label, order = self.begin(town, names)
             told = self.nursery.do("walk", town.as_job(), order=order, mutant=mutant)
+            self.nursery.learn(told["loaded"])
             faults = self.verdict(town, label, order, told["facts"])
             assert told["over"], (told["facts"]["story"], faults)
             assert faults == [], faults

@@ -59,7 +59,7 @@ def epoch_not_checked() -> None:
     Leased.write = write
 
 
-MUTANTS: dict[str, Callable[[], None]] = {
+PATCHES: dict[str, Callable[[], None]] = {
     "key saved late": key_saved_late,
     "idempotency key in memory": idempotency_key_in_memory,
     "epoch not checked": epoch_not_checked,

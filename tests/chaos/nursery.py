@@ -5,6 +5,8 @@ Reads one job a line from its standard input and tells one event a line: forked,
 
 from __future__ import annotations
 
+import gc
+import importlib
 import json
 import os
 import select
@@ -25,12 +27,18 @@ def prepare() -> None:
     from django.template.loader import get_template
     from django.urls import get_resolver
 
+    from identifiers import suffixes
     from tests.chaos import losing, points, story  # noqa: F401
 
+    suffixes.registrable("www.shop.example")
+    suffixes.rate_limit_group("www.shop.example")
     get_resolver().url_patterns  # noqa: B018 - read for its effect
     for name in ("certificate_issued", "order_paid"):
         get_template(f"email/{name}/body.txt")
         get_template(f"email/{name}/subject.txt")
+    # A page that the collector writes to is a page that every child must copy.
+    gc.collect()
+    gc.freeze()
 
 
 def main() -> int:
@@ -52,7 +60,20 @@ def main() -> int:
                 return 0
             *lines, rest = (rest + read).split(b"\n")
             for line in lines:
-                fork(json.loads(line), (readable, writable))
+                job = json.loads(line)
+                if "learn" in job:
+                    learn(job["learn"])
+                else:
+                    fork(job, (readable, writable))
+
+
+def learn(modules: list[str]) -> None:
+    """Load what a first child had to load, so that the next ones find it loaded."""
+    for name in modules:
+        with suppress(Exception):
+            importlib.import_module(name)
+    gc.collect()
+    gc.freeze()
 
 
 def tell(fact: dict[str, Any]) -> None:
@@ -103,7 +124,7 @@ def child(job: dict[str, Any]) -> None:
     from django.db import connection
 
     from tests.chaos import losing, points, tasks
-    from tests.chaos.mutants import MUTANTS
+    from tests.chaos.mutants import PATCHES
 
     town = job["town"]
     connection.settings_dict["NAME"] = town["database"]
@@ -116,7 +137,7 @@ def child(job: dict[str, Any]) -> None:
     points.install()
     losing.install()
     if job.get("mutant"):
-        MUTANTS[job["mutant"]]()
+        PATCHES[job["mutant"]]()
     result = tasks.TASKS[job["task"]](job)
     path = Path(job["result"])
     path.with_suffix(".new").write_text(json.dumps(result))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import requests
@@ -47,10 +47,14 @@ from validation.models import Authorization
 log = logging.getLogger(__name__)
 
 LONGEST_REST = 0.5
+# What the story is made of; a new certificate's renewal is another one.
+STORY = {AcmeOrder, Authorization, GatewayEvent, Letter}
 
 
-def begin(label: str, names: list[str], ca: dict[str, str], account_id: int | None = None) -> str:
-    """Somebody has filled a basket and pressed Confirm; return the order's number."""
+def begin(
+    label: str, names: list[str], ca: dict[str, str], account_id: int | None = None, like: str | None = None
+) -> str:
+    """Somebody, or whoever ordered `like`, has filled a basket and pressed Confirm; return the order's key."""
     now = timezone.now()
     account = CaAccount.objects.get(pk=account_id) if account_id else CaAccountFactory(
         name=f"CA of {label}", directory_url=ca["directory_url"], roots_pem=ca["roots_pem"], terms_agreed_at=now
@@ -58,8 +62,11 @@ def begin(label: str, names: list[str], ca: dict[str, str], account_id: int | No
     product = ProductFactory(slug=f"dv-{label}")
     PriceFactory(product=product)
     ProductIssuerFactory(product=product, account=account)
-    owner = UserFactory(email=f"{label}@example.org")
-    EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
+    if like:
+        owner = Order.objects.select_related("owner").get(pk=like).owner
+    else:
+        owner = UserFactory(email=f"{label}@example.org")
+        EmailAddress.objects.create(user=owner, email=owner.email, verified=True, primary=True)
     order = OrderFactory(owner=owner, state="awaiting_payment", created_at=now)
     item = OrderItemFactory(order=order, product=product)
     for position, name in enumerate(names):
@@ -126,7 +133,7 @@ def fill_in(plan: Plan) -> None:
     DOOR.open = False
     with transaction.atomic():
         names = [name.ascii for name in plan.item.names.all()]
-        activation, _created = Activation.objects.get_or_create(
+        activation, created = Activation.objects.get_or_create(
             plan=plan,
             defaults={
                 "csr_source": "generated", "key_type": "ec-p256", "common_name": names[0], "csr_done_at": now,
@@ -134,10 +141,11 @@ def fill_in(plan: Plan) -> None:
                 "admin_name": "Alice Archer", "automatic": False,
             },
         )  # fmt: skip
-        ActivationName.objects.bulk_create(
-            ActivationName(activation=activation, ascii=name, method="dns-01", position=position)
-            for position, name in enumerate(names)
-        )
+        if created:
+            ActivationName.objects.bulk_create(
+                ActivationName(activation=activation, ascii=name, method="dns-01", position=position)
+                for position, name in enumerate(names)
+            )
     DOOR.open = was_open
 
 
@@ -165,28 +173,40 @@ def work(story: Story, patience: float) -> bool:
 
 
 def let_leases_lapse(*, hurry: bool) -> float:
-    """What takes a minute and a half otherwise. Return the longest lease that was left, in seconds.
+    """What takes a minute and a half otherwise; with `hurry`, rows that were put back after a fault come due as well.
 
-    `hurry`: rows that were put back after a fault come due as well. Return the longest of those waits too.
+    Return for how long the story would have stood still without this, in seconds.
     """
-    now, longest = timezone.now(), timedelta(0)
+    now = timezone.now()
+    longest = max([moment - now for moment in next_moments(hurry=hurry)], default=timedelta(0))
     for rows, _work in sweeping.QUEUES.values():
-        for row in rows.filter(due_at__isnull=False):
-            moments = [row.lease_until] if row.lease_until else []
-            if hurry and not (isinstance(row, Payment) and row.state == Payment.State.OPEN):
-                moments.append(row.due_at)
-            longest = max([longest, *(moment - now for moment in moments if moment)])
         rows.filter(lease_until__isnull=False).update(lease_until=now - timedelta(seconds=1))
         if hurry:
-            rows.filter(due_at__gt=now).exclude(lease_until__isnull=False, due_at__isnull=True).update(
-                due_at=now
-            )
+            rows.filter(due_at__gt=now).update(due_at=now)
     if hurry:
         for order in AcmeOrder.objects.filter(problem__retry_at__isnull=False, due_at__isnull=False):
             AcmeOrder.objects.filter(pk=order.pk).update(
                 problem=order.problem | {"retry_at": now.isoformat()}
             )
     return longest.total_seconds()
+
+
+def next_moments(*, hurry: bool) -> list[datetime]:
+    """When each row of the story is looked at next: after its lease, and with `hurry` at its own time if that is later."""
+    moments = []
+    for rows, _work in sweeping.QUEUES.values():
+        for row in rows.filter(due_at__isnull=False):
+            # Somebody else acts next: the customer at the page, the lookout for the order that waits for its names.
+            others_turn = isinstance(row, Payment) or (
+                isinstance(row, AcmeOrder)
+                and row.waiting_for == AcmeOrder.WaitingFor.CUSTOMER
+                and row.authorizations.filter(due_at__isnull=False).exists()
+            )
+            if row.lease_until is not None:
+                moments.append(row.lease_until)
+            if hurry and not others_turn and type(row) in STORY:
+                moments.append(row.due_at)
+    return moments
 
 
 def facts(story: Story) -> dict[str, Any]:

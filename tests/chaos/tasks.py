@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import DatabaseError, close_old_connections
+
+from tests.chaos.customers import echo, shop
 from tests.chaos.points import DOOR, Point
 from tests.chaos.story import Story, begin, facts, let_leases_lapse, work
 
@@ -18,14 +24,15 @@ def begin_story(job: dict[str, Any]) -> dict[str, Any]:
 
 def walk(job: dict[str, Any]) -> dict[str, Any]:
     """Work the story; armed with a point, be struck there. Tells what was passed on the way."""
-    story = Story(job["order"])
+    story, known = Story(job["order"]), set(sys.modules)
     longest = let_leases_lapse(hurry=job.get("hurry", False)) if job.get("fresh") else 0.0
     DOOR.arm(Point.read(job["point"]) if job.get("point") else None, job.get("kind", ""))
     over = work(story, job.get("patience", PATIENCE))
     DOOR.open = False
+    close_old_connections()
     return {
         "over": over, "struck": DOOR.struck, "longest": longest, "passed": [str(point) for point in DOOR.passed],
-        "facts": facts(story),
+        "facts": facts(story), "loaded": sorted(set(sys.modules) - known),
     }  # fmt: skip
 
 
@@ -38,8 +45,23 @@ def race(job: dict[str, Any]) -> dict[str, Any]:
     """One of several workers on the same rows: take whatever is due until every story is over."""
     stories = [Story(order) for order in job["orders"]]
     random.Random(job["number"]).shuffle(stories)
-    over = all([work(story, job.get("patience", PATIENCE)) for story in stories])
-    return {"over": over, "facts": [facts(Story(order)) for order in job["orders"]]}
+    ends = [work(story, job.get("patience", PATIENCE)) for story in stories]
+    return {"over": all(ends), "facts": [facts(Story(order)) for order in job["orders"]]}
+
+
+def scribble(job: dict[str, Any]) -> dict[str, Any]:
+    """A web process at its busiest: sessions are made, changed and thrown away until the file appears."""
+    written, faults = 0, []
+    while not Path(job["until"]).exists():
+        try:
+            session = SessionStore()
+            session["basket"] = written
+            session.save()
+            session.delete()
+            written += 2
+        except DatabaseError as error:
+            faults.append(str(error))
+    return {"written": written, "faults": faults}
 
 
 TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
@@ -47,4 +69,7 @@ TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "walk": walk,
     "judge": judge,
     "race": race,
+    "scribble": scribble,
+    "shop": shop,
+    "echo": echo,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 import socketserver
 import sqlite3
@@ -17,6 +18,7 @@ from typing import Any
 
 import dns.flags
 import dns.message
+import dns.rcode
 import dns.rdatatype
 import dns.rrset
 import psycopg
@@ -55,6 +57,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.mails: Counter[tuple[str, str, str]] = Counter()
+        logging.getLogger("mail.log").setLevel(logging.WARNING)
         self.controller = Controller(self, hostname="127.0.0.1", port=free_port(), ready_timeout=20)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
@@ -109,7 +112,11 @@ class Records(threading.Thread):
         question = asked.question[0]
         name = str(question.name).rstrip(".").lower()
         if question.rdtype == dns.rdatatype.TXT and name.startswith("_acme-challenge."):
-            values = self.values(name.removeprefix("_acme-challenge."))
+            try:
+                values = self.values(name.removeprefix("_acme-challenge."))
+            except (psycopg.Error, sqlite3.Error):
+                values = []
+                reply.set_rcode(dns.rcode.SERVFAIL)
             if values:
                 texts = [f'"{value}"' for value in values[-10:]]
                 reply.answer.append(dns.rrset.from_text(question.name, 1, "IN", "TXT", *texts))

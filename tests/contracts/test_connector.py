@@ -228,8 +228,8 @@ def test_one_name_takes_seven_requests(ca: CaServer, monkeypatch: pytest.MonkeyP
     sent: list[str] = []
     exchange = Transport.exchange
 
-    def counted(self: Transport, method: str, url: str, **rest: object) -> Answer:
-        answer: Answer = exchange(self, method, url, **rest)  # type: ignore[arg-type]
+    def counted(self: Transport, verb: str, method: str, url: str, **rest: object) -> Answer:
+        answer: Answer = exchange(self, verb, method, url, **rest)  # type: ignore[arg-type]
         # Pebble refuses every fifth nonce; those repetitions are the CA's, not ours.
         if b"badNonce" not in answer.body and method == "POST":
             sent.append(url)

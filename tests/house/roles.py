@@ -68,6 +68,7 @@ class Town:
             "certificate_id": story.certificate.pk,
             "account_id": story.account.pk,
             "issuance_id": story.issuance.pk,
+            "campaign_id": story.campaign.pk,
             "position": "1",
         }
 

@@ -54,7 +54,13 @@ def test_production_answers_through_nginx_with_every_guard_in_place(tmp_path):
         "listen 443 ", f"listen 127.0.0.1:{secure} "
     )
     with running_postgres(tmp_path / "postgres") as database, running_redis(tmp_path / "redis") as redis:
-        env = {"PATH": os.environ["PATH"], **SAFE, "VAR_DIR": str(tmp_path / "var"), "TRUSTED_PROXIES": "1"}
+        env = {
+            "PATH": os.environ["PATH"],
+            **SAFE,
+            "VAR_DIR": str(tmp_path / "var"),
+            "TRUSTED_PROXIES": "1",
+            "METRICS_TOKEN": "t",
+        }
         env |= {"DATABASE_URL": database, "REDIS_URL": redis}
         for words in (
             ["migrate", "--verbosity", "0"],
@@ -106,3 +112,5 @@ def _look(plain: int, secure: int) -> None:
     assert ask(secure, "/styleguide/", tls=True).status == 404
     assert ask(secure, "/", tls=True, Host="evil.example").status == 400
     assert ask(secure, "/health/live", tls=True).status == 200
+    # Not even with the token: Nginx has no such page.
+    assert ask(secure, "/metrics", tls=True, Authorization="Bearer t").status == 404

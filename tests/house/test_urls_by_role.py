@@ -33,6 +33,8 @@ ROWS = [
     Row("guides/<slug:slug>/", get="200 200 200 200 200", post=ALL_405, values={"slug": "keys"}),
     Row("health/live", get="200 200 200 200 200", post=ALL_405),
     Row("health/ready", get="200 200 200 200 200", post=ALL_405),
+    # Nobody's without the token; tests/portal/metrics has whoever holds it.
+    Row("metrics", get="404 404 404 404 404", post=ALL_405),
     Row("theme.css", get="200 200 200 200 200", post=ALL_405),
     Row("styleguide/", get="200 200 200 200 200", post=ALL_405),
     Row("products/", get="200 200 200 200 200", post=ALL_405),
@@ -55,6 +57,7 @@ ROWS = [
     Row("certificates/", get="in 200 200 200 200", post="in 405 405 405 405"),
     Row("certificates/<uuid:plan_id>/", get="in 404 200 404 404", post="in 405 405 405 405"),
     Row("certificates/<uuid:plan_id>/live/", get="in 404 200 404 404", post="in 405 405 405 405"),
+    Row("certificates/<uuid:plan_id>/automatic/", get="in 405 405 405 405", post="in 404 on 404 404"),
     Row("certificates/<uuid:plan_id>/reissue/", get="in 405 405 405 405", post="in 404 on 404 404"),
     Row(
         "certificates/issued/<uuid:certificate_id>/download/<slug:slug>/",
@@ -63,6 +66,10 @@ ROWS = [
         values={"slug": "nginx"},
     ),
     Row("certificates/issued/<uuid:certificate_id>/destroy-key/", get="in 405 405 405 405", post="in 404 on 404 404"),
+    Row("certificates/issued/<uuid:certificate_id>/revoke/", get="in 404 200 404 404", post="in 404 422 404 404"),
+    Row("certificates/issued/<uuid:certificate_id>/revoke/live/", get="in 404 200 404 404", post="in 405 405 405 405"),
+    # A request is under way for the owner's plan: there is no second one.
+    Row("certificates/<uuid:plan_id>/new-csr/", get="in 404 on 404 404", post="in 404 on 404 404"),
     Row("certificates/issued/<uuid:certificate_id>/test/", get="in 405 405 405 405", post="in 404 - 404 404"),
     # --- the wizard -----------------------------------------------------------------------------------------------------
     Row("certificates/<uuid:plan_id>/activation/", get="in 404 on 404 404", post=ALL_405),
@@ -130,6 +137,16 @@ ROWS = [
     Row("staff/plans/<uuid:plan_id>/", get="in 404 404 200 200", post=ALL_405),
     Row("staff/plans/<uuid:plan_id>/look-again/", get=ALL_405, post="in 404 404 422 422"),
     Row("staff/plans/<uuid:plan_id>/try-again/", get=ALL_405, post="in 404 404 422 422"),
+    Row("staff/campaigns/", get="in 404 404 200 200", post=ALL_405),
+    Row("staff/campaigns/new/", get="in 404 404 403 200", post=ALL_405),
+    Row("staff/campaigns/start/", get=ALL_405, post="in 404 404 403 422"),
+    Row("staff/campaigns/<uuid:campaign_id>/", get="in 404 404 200 200", post=ALL_405),
+    Row(
+        "staff/campaigns/<uuid:campaign_id>/<slug:verb>/",
+        get=ALL_405,
+        post="in 404 404 403 on",
+        values={"verb": "pause"},
+    ),
     # --- the admin: its door is allauth's -----------------------------------------------------------------------------------
     Row("admin/", get="door door door 200 200", post="door door door 200 200"),
     Row("admin/login/", get="in 403 403 on on", post="in 403 403 200 200"),
@@ -144,8 +161,14 @@ ROWS = [
     Row("admin/orders/order/<uuid:order_id>/refund/", get="door door door 403 200", post="door door door 403 422"),
     Row("admin/orders/plan/<uuid:plan_id>/suspend/", get="door door door 403 200", post="door door door 403 422"),
     Row("admin/orders/plan/<uuid:plan_id>/resume/", get="door door door 403 200", post="door door door 403 422"),
+    Row("admin/certificates/certificate/<uuid:certificate_id>/revoke/", get="door door door 403 200", post="door door door 403 422"),
     Row("admin/certificates/caaccount/<uuid:account_id>/test/", get="door door door 405 405", post="door door door 403 -"),
     Row("admin/certificates/caaccount/<uuid:account_id>/resume/", get="door door door 405 405", post="door door door 403 on"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/key/", get="door door door 403 200", post="door door door 403 422"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/limits/", get="door door door 405 405", post="door door door 403 on"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/contact/", get="door door door 405 405", post="door door door 403 -"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/terms/", get="door door door 403 on", post="door door door 403 on"),
+    Row("admin/certificates/caaccount/<uuid:account_id>/give-up/", get="door door door 403 200", post="door door door 403 422"),
 ]  # fmt: skip
 
 # What staff may do with each noun of the admin: support, operator. Nobody else gets past the door.
@@ -174,6 +197,9 @@ NOUNS = {
     "certificates/acmeorder": ("see", "see"),
     "certificates/certificate": ("see", "see"),
     "certificates/inspection": ("see", "see"),
+    "certificates/revocation": ("see", "see"),
+    "certificates/renewalinfo": ("see", "see"),
+    "certificates/campaign": ("see", "see"),
 }
 # An empty form is answered 200 with its errors: whoever gets that far may.
 ABILITIES = {

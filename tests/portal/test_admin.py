@@ -32,9 +32,6 @@ WITHOUT_PAGE = {
     "ProductIssuer",
     "CaLimit",
     "CaUse",
-    "Campaign",
-    "RenewalInfo",
-    "Revocation",
     "Challenge",
     "Publication",
     "PrivateKey",
@@ -194,7 +191,7 @@ def test_support_can_open_what_it_is_shown_and_change_none_of_it(client, support
             assert client.get(link).status_code == 200, f"{model.__name__} links support to {link}"
     assert seen == {
         "Activation", "AcmeOrder", "Authorization", "Certificate", "Control", "Delegation", "Entry", "Inspection", "Issuance", "Letter",
-        "Order", "Payment", "Plan", "Probe", "Refund",
+        "Order", "Payment", "Plan", "Probe", "Refund", "Revocation", "RenewalInfo", "Campaign",
     }  # fmt: skip
 
 
@@ -340,3 +337,9 @@ def test_the_walk_is_found_by_number_mail_and_domain_each_row_once(client, root,
     everything = client.get(reverse(f"admin:{noun}_changelist")).context["cl"].result_count
     found = client.get(reverse(f"admin:{noun}_changelist"), {"q": words(story)}).context["cl"].result_count
     assert found == everything / 2
+
+
+def test_every_time_in_the_admin_says_that_it_is_utc(client, root, story):
+    client.force_login(root)
+    text = client.get(page_of(story.order)).content.decode()
+    assert "23 November 2026, 12:00 UTC" in text

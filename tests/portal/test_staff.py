@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Letter
 from audit.models import Entry
-from certificates.models import AcmeOrder, CaAccount, Issuance
+from certificates.models import AcmeOrder, Activation, CaAccount, Campaign, Issuance, RenewalInfo, Revocation
 from orders.models import Order, Payment
 from tests.factories import OrderFactory, OrderItemFactory, PaymentFactory
 from tests.portal.walk_rows import SECRET, SESSION_URL, issuance_of, whole_story
@@ -100,7 +100,12 @@ def test_it_says_what_is_stuck_and_why(sue, story, now):
 
 
 def test_a_healthy_order_that_waits_for_its_customer_is_not_stuck(sue, story):
-    Letter.objects.all().update(sent_at=timezone.now())
+    Letter.objects.all().update(sent_at=timezone.now(), due_at=None)
+    Campaign.objects.update(state="done", due_at=None)
+    RenewalInfo.objects.update(due_at=timezone.now() + timedelta(minutes=5))
+    Revocation.objects.all().delete()
+    AcmeOrder.objects.filter(due_at__isnull=False).update(due_at=timezone.now() + timedelta(minutes=5))
+    Authorization.objects.filter(due_at__isnull=False).update(due_at=timezone.now() + timedelta(minutes=5))
     assert "Nothing is stuck" in page(sue, reverse("staff_home"))
 
 
@@ -150,7 +155,7 @@ def test_what_is_stuck_takes_the_same_number_of_queries_for_one_plan_and_for_ten
 
     stuck_plan(0)
     sue.get(reverse("staff_home"))
-    with django_assert_max_num_queries(30) as first:
+    with django_assert_max_num_queries(36) as first:
         sue.get(reverse("staff_home"))
     for n in range(1, 10):
         stuck_plan(n)
@@ -362,3 +367,13 @@ def test_operators_see_the_same_story(client, operator, story):
     assert story.order.number in page(client, plan_url(story))
     assert Order.objects.count() == 1
     assert PaymentFactory  # the payments of the story come from it
+
+
+def test_a_plan_says_when_its_next_reissue_is_planned(sue, story):
+    text = " ".join(page(sue, plan_url(story)).split())
+    assert "Next reissue" in text
+    RenewalInfo.objects.update(problem={"type": "chancery:renewal_no_ca", "detail": "No CA can do it."})
+    Activation.objects.update(automatic=False)
+    text = " ".join(page(sue, plan_url(story)).split())
+    assert "switched off by its owner" in text
+    assert "No CA can do it." in text

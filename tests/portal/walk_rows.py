@@ -8,7 +8,16 @@ from types import SimpleNamespace
 from accounts.models import Letter, User
 from audit.record import record
 from audit.vocabulary import Action
-from certificates.models import AcmeOrder, Certificate, Inspection, Issuance, PrivateKey
+from certificates.models import (
+    AcmeOrder,
+    Campaign,
+    Certificate,
+    Inspection,
+    Issuance,
+    PrivateKey,
+    RenewalInfo,
+    Revocation,
+)
 from orders.models import Agreement, GatewayEvent, Refund
 from tests.conftest import NOW
 from tests.factories import PaymentFactory, plan_for
@@ -64,6 +73,29 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
         not_after=NOW + timedelta(days=90),
         issued_at=NOW,
     )
+    old = issuance_of(plan, account, state="issued", kind="first", names=names, status="valid")
+    Revocation.objects.create(
+        certificate=Certificate.objects.create(
+            issuance=old.issuance,
+            plan=plan,
+            owner=owner,
+            state="superseded",
+            names=list(names),
+            leaf_pem="-----BEGIN",
+            serial=f"0b1b2c3d4e5f{payment.pk:04x}",
+            issuer="CN=Test CA",
+            fingerprint=f"b{payment.pk:063x}",
+            spki_sha256="0" * 64,
+            not_before=NOW - timedelta(days=9),
+            not_after=NOW + timedelta(days=81),
+            issued_at=NOW - timedelta(days=9),
+        ),
+        reason=4,
+        asked_by=owner,
+        asked_at=NOW,
+        done_at=NOW,
+        problem={"type": "urn:ietf:params:acme:error:unauthorized", "detail": "<script>alert('CA')</script>"},
+    )
     inspection = Inspection.objects.create(
         certificate=certificate,
         name=names[0],
@@ -72,6 +104,17 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
         slug="installed",
         ok=True,
         seen={"subject": names[0]},
+    )
+    RenewalInfo.objects.create(
+        certificate=certificate, reissue_at=NOW + timedelta(days=60), due_at=NOW + timedelta(hours=6)
+    )
+    campaign = Campaign.objects.create(
+        from_account=account,
+        to_account=account,
+        reason="The CA closes",
+        asked_by=owner,
+        created_at=NOW,
+        due_at=NOW,
     )
     again = issuance_of(plan, account, state="wanted", kind="reissue", names=names, status="pending")
     letter = Letter.objects.create(
@@ -90,7 +133,7 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
     return SimpleNamespace(
         plan=plan, order=order, account=account, agreement=agreement, payment=payment, refund=refund, event=event, first=first,
         again=again, issuance=again.issuance, certificate=certificate, inspection=inspection, letter=letter, entry=entry,
-        key=first.issuance.key, product=plan.product, activation=plan.activation,
+        key=first.issuance.key, product=plan.product, activation=plan.activation, campaign=campaign,
     )  # fmt: skip
 
 

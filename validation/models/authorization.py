@@ -27,6 +27,8 @@ class Method(models.TextChoices):
 class AuthorizationQuerySet(LeasedQuerySet["Authorization"]):
     """Sentences about names that are to be shown."""
 
+    owner_path = "owner_id"
+
     def of(self, user: User) -> Self:
         return self.filter(owner=user)
 

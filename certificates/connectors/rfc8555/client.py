@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -185,6 +186,8 @@ def refusal(answer: Answer, *, now: datetime) -> CaError:
     missing = answer.status in (404, 410) and not answer.body
     if spoken or missing or answer.status in (429, 503):
         return error_for(problem, may_have_acted=answer.status >= 500)
+    if not typ:
+        problem = replace(problem, typ=LOCAL_PREFIX + "unusableAnswer")
     return TryAgain(problem, may_have_acted=answer.status >= 500)
 
 

@@ -42,7 +42,7 @@ class Command(BaseCommand):
         )
         account.directory_url, account.roots_pem = settings.ACME_DIRECTORY_URL, roots
         account.caa_identities = account.caa_identities or ["pebble.letsencrypt.org"]
-        account.save()
+        account.save(update_fields=["directory_url", "roots_pem", "caa_identities"])
         for product in Product.objects.filter(level="dv"):
             ProductIssuer.objects.get_or_create(product=product, account=account)
 

@@ -42,6 +42,7 @@ def filled(**changes):
         "name": "Example CA", "connector": "acme", "directory_url": "https://ca.example/dir", "roots_pem": "", "contact": "ops@portal.example",
         "eab_kid": "", "eab_hmac": "", "terms_agreed": "on", "profile": "", "caa_identities": "ca.example", "email_mode": "off",
         "shared": "on", "enabled": "on", "issuers-TOTAL_FORMS": 0, "issuers-INITIAL_FORMS": 0,
+        "limits-TOTAL_FORMS": 0, "limits-INITIAL_FORMS": 0,
     }  # fmt: skip
     return data | changes
 

@@ -144,6 +144,6 @@ def test_the_log_holds_verb_host_status_and_time_but_no_payload(
         with pytest.raises(TryAgain):
             transport.exchange("test", "GET", f"https://127.0.0.1:{free_port()}/gone")
     own = [record.getMessage() for record in caplog.records if record.name == "outbound.calls"]
-    assert own[0].startswith("ca.orders 127.0.0.1: 201 in ")
-    assert own[1].startswith("ca.test 127.0.0.1: no answer in ")
+    assert own[0].startswith("ca.orders 127.0.0.1: 201")
+    assert own[1].startswith("ca.test 127.0.0.1: no answer")
     assert "secret" not in " ".join(own)

@@ -47,9 +47,9 @@ def test_a_real_ca_is_asked_no_more_than_that(db, alice, tmp_path, monkeypatch, 
     asked: Counter[str] = Counter()
     exchange = transport.Transport.exchange
 
-    def counting(self, method, url, **kwargs):
+    def counting(self, verb, method, url, **kwargs):
         asked[method] += 1
-        return exchange(self, method, url, **kwargs)
+        return exchange(self, verb, method, url, **kwargs)
 
     monkeypatch.setattr(transport.Transport, "exchange", counting)
     with running_pebble(tmp_path, environment={"PEBBLE_WFE_NONCEREJECT": "0"}) as server:

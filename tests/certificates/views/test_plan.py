@@ -174,7 +174,8 @@ def test_a_revoked_certificate_is_called_so(browser, alice, issued):
     Certificate.objects.update(state="revoked")
     page = page_of(browser(alice), issued.plan)
     assert "The certificate was revoked." in page
-    assert "This certificate is no longer valid." in page
+    assert "do not install it any more" in page
+    assert "Test installation" not in page.split("<main")[1]
 
 
 def test_a_suspended_plan_keeps_its_downloads_and_asks_for_nothing(browser, alice, issued):

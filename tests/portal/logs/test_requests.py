@@ -6,6 +6,7 @@ import logging
 import re
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from structlog.contextvars import get_contextvars
 
@@ -82,3 +83,11 @@ def test_a_row_that_fails_is_told_with_everything_to_find_it_by(logged, monkeypa
     assert "RuntimeError: boom" in logged.of("portal.sweeping")[0]["exception"]
     assert "opens-something" not in logged.text
     assert get_contextvars() == {}
+
+
+def test_a_line_of_django_about_a_request_does_not_hold_its_query(logged):
+    Client(enforce_csrf_checks=True).post("/accounts/login/?next=opens-something", {})
+    (line,) = logged.of("django.security.csrf")
+    assert line["message"].startswith("Forbidden")
+    assert "request" not in line
+    assert "opens-something" not in logged.text

@@ -1,0 +1,91 @@
+"""Which profile an order asks for, committed before newOrder; and what the CA's time for showing a name turns out to be."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from audit.record import record
+from audit.vocabulary import Action
+from certificates.connection import note_directory
+from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
+from certificates.connectors.problems import ACME_PREFIX, CaError
+from certificates.issuance import failing
+from certificates.issuance.problems import ours
+from certificates.issuance.walk import Done, Walk
+from certificates.models import CaAccount
+from certificates.profiles import LEAST_FOR_PEOPLE, wanted_profile
+
+INVALID_PROFILE = ACME_PREFIX + "invalidProfile"
+# An authorization that the CA has used before has less time left; a tenth is no news.
+NEWS = 0.1
+
+
+def choose(walk: Walk) -> Done | None:
+    """Settle what to ask for. A profile that the CA does not advertise is never sent (draft-ietf-acme-profiles §4)."""
+    order, house = walk.order, walk.order.account.house_account
+    # What a CA does not advertise cannot have been chosen for a product.
+    said = bool(house.profiles or house.profile)
+    wanted = wanted_profile(house, walk.issuance.plan.product) if said else ""
+    if wanted and wanted not in house.profiles:
+        # Perhaps it is new there: the directory is read once more before anybody is troubled.
+        note_directory(house, walk.ca.directory())
+    if wanted and house.profiles and wanted not in house.profiles:
+        return failing.needs_operator(walk, ours("profile_gone", _gone(walk, wanted), walk.now))
+    chosen = wanted if house.profiles else ""
+    if order.profile != chosen:
+        order.write(profile=chosen)
+    walk.profile_chosen = True
+    return None
+
+
+def _gone(walk: Walk, profile: str) -> str:
+    text = _(
+        "%(ca)s no longer offers the profile “%(profile)s” that this product asks for. Choose another one, or none, on the page of the CA account."
+    )
+    return text % {"ca": walk.order.account.house_account.name, "profile": profile}
+
+
+def is_refused(error: CaError) -> bool:
+    return error.typ == INVALID_PROFILE
+
+
+def refused(walk: Walk, error: CaError) -> Done:
+    """The CA will not have this profile: a matter of the product, so that other products' orders go on."""
+    text = _(
+        "%(ca)s refuses the profile “%(profile)s”: %(said)s Choose another one, or none, for this product on the page of the CA account."
+    )
+    values = {
+        "ca": walk.order.account.house_account.name,
+        "profile": walk.order.profile,
+        "said": error.detail,
+    }
+    return failing.needs_operator(walk, ours("profile_refused", text % values, walk.now))
+
+
+def measure(walk: Walk, facts: AuthorizationFacts) -> None:
+    """Remember how long a new authorization waits for us; tell an operator, once, when that is too short for people."""
+    if facts.status is not AuthorizationStatus.PENDING or facts.expires is None:
+        return
+    house, profile = walk.order.account.house_account, walk.order.profile
+    seconds = int((facts.expires - walk.now).total_seconds())
+    before = house.pending_lives.get(profile)
+    if seconds <= 0 or (before is not None and abs(seconds - before) <= before * NEWS):
+        return
+    lives = house.pending_lives | {profile: seconds}
+    short = timedelta(seconds=seconds) < LEAST_FOR_PEOPLE
+    with transaction.atomic():
+        CaAccount.objects.filter(pk=house.pk).update(pending_lives=lives)
+        if short and (before is None or timedelta(seconds=before) >= LEAST_FOR_PEOPLE):
+            record(
+                Action.CA_SHORT_TIME,
+                house,
+                now=walk.now,
+                by="issuance",
+                plan_id=walk.issuance.plan_id,
+                profile=profile,
+                seconds=seconds,
+            )
+    house.pending_lives = lives

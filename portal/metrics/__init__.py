@@ -1,0 +1,1 @@
+"""Figures for Prometheus: what this process has seen, and what the database says."""

@@ -1,0 +1,147 @@
+"""Which profile is asked for, what a CA makes of it, and how much time it leaves for showing a name."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from audit.models import Entry
+from certificates import profiles
+from certificates.models import CaAccount, ProductIssuer
+from tests.certificates.connectors.rough_ca import problem
+from tests.certificates.issuance.desk import newest
+from tests.factories import CaAccountFactory
+
+pytestmark = pytest.mark.django_db
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def advertised(desk):
+    desk.ca.directory["meta"] = {"profiles": {"classic": "The usual", "tlsserver": "Quick"}}
+    return desk
+
+
+def asked_for(desk) -> list[str | None]:
+    return [request.payload.get("profile") for request in desk.ca.asked("/newOrder")]
+
+
+def choose(wanted, profile: str) -> None:
+    ProductIssuer.objects.filter(product=wanted.plan.product).update(profile=profile)
+
+
+def test_the_products_profile_is_sent_and_stands_in_the_row_before(advertised, alice):
+    wanted = advertised.wish(alice, "shop.example")
+    choose(wanted, "classic")
+    advertised.run_until_issued(wanted)
+    assert asked_for(advertised) == ["classic"]
+    assert newest(wanted).profile == "classic"
+
+
+def test_a_product_without_its_own_takes_the_accounts(advertised, alice):
+    CaAccount.objects.filter(pk=advertised.account.pk).update(profile="classic")
+    first = advertised.wish(alice, "shop.example")
+    advertised.run_until_issued(first)
+    second = advertised.wish(alice, "other.example")
+    choose(second, "tlsserver")
+    advertised.run_until_issued(second)
+    assert asked_for(advertised) == ["classic", "tlsserver"]
+
+
+def test_a_directory_without_profiles_is_sent_none(desk, alice):
+    CaAccount.objects.filter(pk=desk.account.pk).update(profile="classic")
+    wanted = desk.wish(alice, "shop.example")
+    desk.run_until_issued(wanted)
+    assert asked_for(desk) == [None]
+    assert newest(wanted).profile == ""
+
+
+def test_without_a_choice_the_ca_chooses(advertised, alice):
+    advertised.run_until_issued(advertised.wish(alice, "shop.example"))
+    assert asked_for(advertised) == [None]
+    advertised.account.refresh_from_db()
+    assert advertised.account.profiles == {"classic": "The usual", "tlsserver": "Quick"}
+
+
+def test_a_profile_that_came_later_is_found_in_the_directory(desk, alice):
+    desk.run_until_issued(desk.wish(alice, "first.example"))
+    desk.ca.directory["meta"] = {"profiles": {"classic": "The usual"}}
+    CaAccount.objects.filter(pk=desk.account.pk).update(profile="classic")
+    desk.run_until_issued(desk.wish(alice, "shop.example"))
+    assert asked_for(desk) == [None, "classic"]
+
+
+def test_a_profile_that_is_gone_is_the_operators_and_nothing_is_ordered(advertised, alice):
+    wanted = advertised.wish(alice, "shop.example")
+    choose(wanted, "tlsclient")
+    order = advertised.settle(wanted)
+    assert asked_for(advertised) == []
+    assert order.waiting_for == "operator"
+    assert "no longer offers the profile “tlsclient”" in order.problem["detail"]
+    assert "needs our staff" in advertised.standing(wanted).sentence
+    advertised.account.refresh_from_db()
+    assert advertised.account.paused_at is None, "other products go on"
+    choose(wanted, "classic")
+    advertised.run_until_issued(wanted)
+
+
+def test_a_refused_profile_is_the_operators_in_clear_words_and_pauses_nobody(advertised, alice, bob):
+    wanted = advertised.wish(alice, "shop.example")
+    choose(wanted, "tlsserver")
+    advertised.ca.spoil("newOrder", problem("invalidProfile", 400, detail="Not for you."))
+    advertised.run(MINUTE)
+    order = newest(wanted)
+    assert order.waiting_for == "operator"
+    assert "refuses the profile “tlsserver”: Not for you." in order.problem["detail"]
+    assert order.intent_at is None
+    advertised.account.refresh_from_db()
+    assert advertised.account.paused_at is None
+    other = advertised.wish(bob, "other.example")
+    advertised.run(MINUTE)
+    assert newest(other).status == "valid"
+
+
+# --- how much time is left ------------------------------------------------------------------------------------------------
+
+
+def told() -> list[dict]:
+    return [entry.details for entry in Entry.objects.filter(action="ca_account:short_time")]
+
+
+def test_an_hour_to_show_a_name_is_measured_and_told_once(advertised, alice):
+    advertised.ca.authz_expires = advertised.now + HOUR
+    CaAccount.objects.filter(pk=advertised.account.pk).update(profile="classic")
+    for name in ("one.example", "two.example"):
+        wanted = advertised.wish(alice, name)
+        advertised.run_until_issued(wanted)
+    advertised.account.refresh_from_db()
+    assert 3500 < advertised.account.pending_lives["classic"] <= 3600
+    assert [details["profile"] for details in told()] == ["classic"]
+    assert profiles.is_too_short(advertised.account, "classic"), "measured wins over what is published"
+
+
+def test_a_week_is_measured_and_nobody_is_troubled(desk, alice):
+    desk.ca.authz_expires = desk.now + timedelta(days=7)
+    desk.run_until_issued(desk.wish(alice, "shop.example"))
+    desk.account.refresh_from_db()
+    assert desk.account.pending_lives[""] > 600_000
+    assert told() == []
+
+
+def test_a_ca_that_becomes_stricter_is_noticed(desk, alice):
+    desk.ca.authz_expires = desk.now + timedelta(days=7)
+    desk.run_until_issued(desk.wish(alice, "shop.example"))
+    desk.ca.authz_expires = desk.now + HOUR
+    desk.run_until_issued(desk.wish(alice, "other.example"))
+    assert len(told()) == 1
+
+
+@pytest.mark.parametrize(
+    ("profile", "short"),
+    [("tlsserver", True), ("shortlived", True), ("classic", False), ("", False), ("odd", False)],
+)
+def test_what_is_published_is_known_before_anything_is_measured(db, profile, short):
+    assert profiles.is_too_short(CaAccountFactory(), profile) is short

@@ -1,0 +1,121 @@
+"""The programs of one installation, each of which can be killed at any moment and comes back at once."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from runner.installation import ROOT
+from tests.servers import program
+
+START_SECONDS = 60.0
+
+
+class Program:
+    """One supervised program in a process group of its own."""
+
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        log: Path,
+        env: Mapping[str, str],
+        *,
+        port: int = 0,
+        user: str | None = None,
+    ) -> None:
+        self.name, self.command, self.log, self.env, self.port, self.user = (
+            name,
+            command,
+            log,
+            dict(env),
+            port,
+            user,
+        )
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, env=self.env, cwd="/tmp" if self.user else ROOT, stdin=subprocess.DEVNULL, stdout=log,
+                stderr=log, start_new_session=True, user=self.user,
+                group=pwd.getpwnam(self.user).pw_gid if self.user else None, extra_groups=[] if self.user else None,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """SIGKILL, to the whole group: no handler runs, no file is closed."""
+        if self.process is not None and self.process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait(10)
+
+    def keep_up(self) -> None:
+        """Start it again when it has ended, as a supervisor does."""
+        if self.process is None or self.process.poll() is not None:
+            self.start()
+
+    def wait(self) -> None:
+        """Until its port answers."""
+        end = time.monotonic() + START_SECONDS
+        while time.monotonic() < end:
+            self.keep_up()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    return
+            time.sleep(0.1)
+        raise TimeoutError(f"{self.name}: {self.log.read_text(errors='replace')[-2000:]}")
+
+
+def web(port: int, folder: Path, env: Mapping[str, str]) -> Program:
+    command = [
+        sys.executable, "-m", "gunicorn", "portal.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "2",
+        "--timeout", "30", "--no-control-socket",
+    ]  # fmt: skip
+    return Program("web", command, folder / "web.log", env, port=port)
+
+
+def worker(number: int, folder: Path, env: Mapping[str, str], zone: str = "UTC") -> Program:
+    command = [
+        sys.executable, "-m", "celery", "-A", "tests.chaos.hasty", "worker", "--loglevel", "WARNING", "--without-gossip",
+        "--without-mingle", "--without-heartbeat", "--hostname", f"chaos{number}@chancery",
+    ]  # fmt: skip
+    return Program(f"worker {number}", command, folder / f"worker{number}.log", {**env, "TZ": zone})
+
+
+def beat(number: int, folder: Path, env: Mapping[str, str]) -> Program:
+    command = [
+        sys.executable, "-m", "celery", "-A", "tests.chaos.hasty", "beat", "--loglevel", "WARNING",
+        "--schedule", str(folder / f"schedule{number}"), "--pidfile", "",
+    ]  # fmt: skip
+    return Program(f"beat {number}", command, folder / f"beat{number}.log", env)
+
+
+def redis(port: int, folder: Path) -> Program:
+    command = [
+        program("redis-server"),
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    return Program("redis", command, folder / "redis.log", os.environ, port=port)
+
+
+def postgres(port: int, data: Path, user: str | None) -> Program:
+    command = [
+        program("postgres"), "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1",
+        "-c", f"unix_socket_directories={data.parent}", "-c", "fsync=off", "-c", "max_connections=200",
+    ]  # fmt: skip
+    return Program("postgres", command, data.parent.parent / "postgres.log", os.environ, port=port, user=user)

@@ -1,0 +1,25 @@
+"""A small storm: what dies, dies without a word, and every customer gets one certificate all the same."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import storm
+from tests.chaos.bases import POSTGRES, SQLITE
+
+pytestmark = pytest.mark.server
+
+ORDERS = 60
+SECONDS_BETWEEN_KILLS = 1.5
+
+
+@pytest.mark.parametrize("kind", [SQLITE, POSTGRES])
+def test_nothing_is_lost_doubled_or_stuck_while_programs_are_killed(folder: Path, kind: str) -> None:
+    orders = ORDERS if kind == POSTGRES else ORDERS // 3
+    report = storm.run(kind, folder, orders, every=SECONDS_BETWEEN_KILLS)
+    sys.stdout.write(f"{report}\n")
+    assert report.faults == []
+    assert report.kills.total() >= 3
