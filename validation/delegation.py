@@ -6,7 +6,7 @@ The lookout serves what the CA will want and looks whether the arrangement still
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,6 +45,8 @@ DAILY = timedelta(days=1)
 # A value that the CA may still want is looked after this often.
 TENDED = timedelta(minutes=10)
 RETRIES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
+# Which challenge each kind of arrangement answers.
+PROVES = {Delegation.Kind.CNAME.value: "dns-01", Delegation.Kind.REDIRECT.value: "http-01"}
 FOLDER = "/.well-known/acme-challenge"
 SELF_TEST = "chancery-self-test"
 
@@ -92,6 +94,14 @@ def line(row: Delegation) -> str:
 def redirect_to(row: Delegation) -> str:
     """Return where the customer's web server sends challenges; the token follows after the last slash."""
     return f"{settings.PORTAL_URL}{reverse('challenge-redirect', args=[row.label, 'x'])[:-1]}"
+
+
+def answers(owner: User, proofs: Iterable[tuple[str, str]]) -> bool:
+    """True if what this customer has set up proves every (name, method) without them."""
+    rows = Delegation.objects.of(owner).standing().values_list("identifier", "kind")
+    known = {(identifier, PROVES[kind]) for identifier, kind in rows}
+    wanted = set(proofs)
+    return bool(wanted) and wanted <= known
 
 
 # --- serving what the CA will want -------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils.functional import Promise
 
 from certificates.campaigns.closed import closed
@@ -14,7 +14,8 @@ from certificates.campaigns.taking_part import Why, judged
 from certificates.models import ActivationName, CaAccount
 from identifiers.names import Name
 from orders.models import Plan
-from validation import caa
+from validation import caa, delegation
+from validation.models import Delegation
 
 PLANS_SHOWN = 10
 NAMES_SHOWN = 50
@@ -65,16 +66,16 @@ def survey(from_account: CaAccount, to_account: CaAccount, now: datetime) -> Sur
     part = rows.filter(why=Why.NOTHING)
     names = ActivationName.objects.filter(activation__plan__in=part.values("plan"))
     count = names.count()
-    asks = not is_prevalidated(to_account)
-    sample = list(names.select_related("activation").order_by("activation__plan", "position")[:NAMES_SHOWN])
+    asked_for = needing_people(names) if not is_prevalidated(to_account) else names.none()
+    sample = _in_order(names)
     asked = [Name(ascii=name.ascii, wildcard=name.wildcard) for name in sample[:CAA_SAMPLE]]
     return Survey(
         certificates=sum(counts.values()),
         taking_part=counts.get(Why.NOTHING.value, 0),
         customers=part.order_by().values("owner").distinct().count(),
         names=count,
-        needing=count if asks else 0,
-        needed=[_needed(name) for name in sample] if asks else [],
+        needing=asked_for.count(),
+        needed=[_needed(name) for name in _in_order(asked_for)],
         left_out=_left_out(rows, counts),
         caa=closed(asked, to_account.caa_names()),
         caa_asked=len(asked) if to_account.caa_names() else 0,
@@ -84,6 +85,20 @@ def survey(from_account: CaAccount, to_account: CaAccount, now: datetime) -> Sur
 def is_prevalidated(account: CaAccount) -> bool:
     """True where the CA takes our word for names: nobody has to publish anything."""
     return account.email_mode == CaAccount.EmailMode.PREVALIDATED
+
+
+def needing_people(names: QuerySet[ActivationName]) -> QuerySet[ActivationName]:
+    """Leave out the names that prove themselves: their customers have set that up once."""
+    standing = Delegation.objects.standing().filter(
+        owner=OuterRef("activation__plan__owner"), identifier=OuterRef("ascii")
+    )
+    for kind, method in delegation.PROVES.items():
+        names = names.exclude(Exists(standing.filter(kind=kind)), method=method)
+    return names
+
+
+def _in_order(names: QuerySet[ActivationName]) -> list[ActivationName]:
+    return list(names.select_related("activation").order_by("activation__plan", "position")[:NAMES_SHOWN])
 
 
 def _needed(name: ActivationName) -> NeededName:

@@ -25,7 +25,7 @@ from certificates.models import AcmeOrder, CaAccount
 from identifiers.names import Name
 from leases import ring
 from orders.models.product import Level
-from validation import caa
+from validation import caa, delegation
 from validation.models import Authorization
 
 # Who has shown names already would have to publish anew: only a CA that is out for long is worth that.
@@ -97,10 +97,16 @@ def move(walk: Walk, why: str, held_up_for: timedelta) -> Done | None:
     """Close this try and open the next one at another CA; None where there is no other, or nobody would be served by it."""
     if walk.order.finalizing_at is not None or walk.issuance.campaign_id is not None:
         return None
-    if held_up_for < SHOWN and shown(walk):
+    if held_up_for < SHOWN and shown(walk) and not proves_itself(walk):
         return None
     other = next(candidates(walk), None)
     return _move_to(walk, other, why) if other is not None else None
+
+
+def proves_itself(walk: Walk) -> bool:
+    """True if the customer has set up once what answers any CA: moving on then asks nothing of them."""
+    proofs = [(name["ascii"], name["method"]) for name in walk.issuance.names]
+    return delegation.answers(walk.owner, proofs)
 
 
 def shown(walk: Walk) -> bool:
@@ -156,7 +162,7 @@ def _permits(name: Name, issuers: Sequence[str]) -> bool:
 def _move_to(walk: Walk, other: CaAccount, why: str) -> Done | None:
     order, issuance, now = walk.order, walk.issuance, walk.now
     rows = [row.pk for row in walk.authorizations() if not closing.used_elsewhere(walk, row)]
-    published = bool(rows)
+    published = bool(rows) and not proves_itself(walk)
     problem = ours(MOVED.removeprefix("chancery:"), moved_text(published=published), now)
     with transaction.atomic():
         walk.hold()

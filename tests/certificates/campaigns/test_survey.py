@@ -23,6 +23,7 @@ from certificates.models import (
 )
 from orders.models import Order, OrderItem, Plan
 from tests.factories import ProductFactory, UserFactory, issuance_for
+from validation.models import Delegation
 
 
 def counts(found) -> dict[str, int]:
@@ -65,6 +66,19 @@ def test_where_the_ca_takes_our_word_nobody_has_to_publish(desk, alice):
     desk.other.email_mode = "prevalidated"
     found = survey(desk.account, desk.other, desk.now)
     assert (found.names, found.needing, found.needed) == (1, 0, [])
+
+
+def test_names_that_prove_themselves_need_nobody(desk, alice, bob):
+    desk.certificate(alice, "good.example", "www.good.example")
+    desk.certificate(bob, "good.example")
+    for owner, broken_at in ((alice, None), (bob, desk.now)):
+        Delegation.objects.create(
+            owner=owner, identifier="good.example", zone="dcv.example", created_at=desk.now, seen_at=desk.now,
+            broken_at=broken_at,
+        )  # fmt: skip
+    found = survey(desk.account, desk.other, desk.now)
+    assert (found.names, found.needing) == (3, 2)
+    assert sorted(name.text for name in found.needed) == ["good.example", "www.good.example"]
 
 
 def test_it_shows_names_that_caa_closes_to_the_other_ca(desk, alice, dns):

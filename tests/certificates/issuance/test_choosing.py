@@ -20,7 +20,7 @@ from tests.certificates.issuance.desk import newest
 from tests.certificates.issuance.little_ca import LittleCa
 from tests.factories import CaAccountFactory, plan_for
 from tests.validation.fake_dns import FakeDns
-from validation.models import Authorization
+from validation.models import Authorization, Delegation
 
 pytestmark = pytest.mark.django_db
 
@@ -195,6 +195,22 @@ def test_who_has_published_is_told_honestly_when_the_ca_is_out_for_long(desk, al
     desk.shows = True
     desk.run(timedelta(hours=1), until=lambda: Certificate.objects.filter(issuance=wanted).exists())
     assert Certificate.objects.get(issuance=wanted).account == second
+
+
+def test_who_has_set_it_up_once_is_moved_soon_and_asked_for_nothing(desk, alice, second, second_ca):
+    Delegation.objects.create(
+        owner=alice, identifier="shop.example", zone="dcv.example", created_at=desk.now, seen_at=desk.now
+    )
+    desk.shows = False
+    wanted = wish(desk, alice, second)
+    desk.run(5 * MINUTE)
+    down(desk.ca)
+    desk.shows = True
+    desk.run(50 * MINUTE, until=lambda: newest(wanted).attempt == 2)
+    assert accounts_of(wanted) == [desk.account.name, "Second CA"]
+    desk.run(timedelta(hours=1), until=lambda: Certificate.objects.filter(issuance=wanted).exists())
+    assert Certificate.objects.get(issuance=wanted).account == second
+    assert not Letter.objects.filter(kind="ca_moved").exists()
 
 
 def test_the_old_authorizations_are_given_back_when_the_ca_answers_again(desk, alice, second, second_ca):
