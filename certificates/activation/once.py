@@ -59,6 +59,11 @@ class OnceName:
     def stands(self) -> bool:
         return any(way.stands for way in self.ways)
 
+    @property
+    def shown(self) -> list[Way]:
+        """Return the ways the page speaks of: where one is in place, the others are of no interest any more."""
+        return [way for way in self.ways if way.stands] or list(self.ways)
+
 
 def names_of(activation: Activation, now: datetime) -> list[OnceName]:
     """Return the plan's domains in their order. One query for all arrangements."""
@@ -109,10 +114,10 @@ def _record(row: Delegation) -> list[Row]:
 
 
 def _rules(row: Delegation) -> list[Row]:
-    target = delegation.redirect_to(row)
+    target, folder = delegation.redirect_to(row), delegation.FOLDER.replace(".", r"\.")
     return [
-        Row("Nginx", f"location ~ ^{delegation.FOLDER}/(.+)$ {{ return 301 {target}$1; }}"),
-        Row("Apache", f"RedirectMatch 301 ^{delegation.FOLDER}/(.+)$ {target}$1"),
+        Row("Nginx", f"location ~ ^{folder}/(.+)$ {{ return 301 {target}$1; }}"),
+        Row("Apache", f"RedirectMatch 301 ^{folder}/(.+)$ {target}$1"),
     ]
 
 

@@ -15,17 +15,17 @@ DELEGATION: dict[str, Problem] = {
     "delegation_missing": Problem(
         WAITING,
         _("There is no CNAME record at %(name)s yet."),
-        _("At your DNS provider, add a CNAME record with the host %(host)s and the target %(expected)s."),
+        _("At your DNS provider, add a CNAME record with the host %(host)s and the target shown."),
     ),
     "delegation_txt_in_the_way": Problem(
         ERROR,
         _("There is a TXT record at %(name)s; a CNAME cannot stand beside it."),
-        _("Remove the TXT record at %(host)s, then add the CNAME with the target %(expected)s."),
+        _("Remove the TXT record at %(host)s, then add the CNAME with the target shown."),
     ),
     "delegation_elsewhere": Problem(
         ERROR,
         _("%(name)s points to %(target)s, not to us."),
-        _("Change the target of that CNAME record to %(expected)s."),
+        _("Change the target of that CNAME record to the one shown."),
     ),
     "delegation_doubled_host": Problem(
         ERROR,
@@ -35,7 +35,7 @@ DELEGATION: dict[str, Problem] = {
     "delegation_doubled_target": Problem(
         ERROR,
         _("The record points to %(target)s: your provider added the domain to the target."),
-        _("Edit the record and write the target with a dot at its end: %(expected)s."),
+        _("Edit the record and write the target as shown, with the dot at its end."),
     ),
     "delegation_unknown": Problem(
         WARNING,
@@ -55,6 +55,6 @@ DELEGATION: dict[str, Problem] = {
     "delegation_redirect_missing": Problem(
         WAITING,
         _("%(name)s does not redirect here yet."),
-        _("On your web server, redirect %(folder)s to %(expected)s."),
+        _("On your web server, redirect everything below %(folder)s with the line shown, then reload it."),
     ),
 }
