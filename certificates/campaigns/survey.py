@@ -65,17 +65,17 @@ def survey(from_account: CaAccount, to_account: CaAccount, now: datetime) -> Sur
     counts = dict(rows.order_by().values_list("why").annotate(count=Count("pk")))
     part = rows.filter(why=Why.NOTHING)
     names = ActivationName.objects.filter(activation__plan__in=part.values("plan"))
-    count = names.count()
     asked_for = needing_people(names) if not is_prevalidated(to_account) else names.none()
-    sample = _in_order(names)
+    every, needing = _keys(names), _keys(asked_for)
+    sample = _first(every)
     asked = [Name(ascii=name.ascii, wildcard=name.wildcard) for name in sample[:CAA_SAMPLE]]
     return Survey(
         certificates=sum(counts.values()),
         taking_part=counts.get(Why.NOTHING.value, 0),
         customers=part.order_by().values("owner").distinct().count(),
-        names=count,
-        needing=asked_for.count(),
-        needed=[_needed(name) for name in _in_order(asked_for)],
+        names=len(every),
+        needing=len(needing),
+        needed=[_needed(name) for name in _first(needing)],
         left_out=_left_out(rows, counts),
         caa=closed(asked, to_account.caa_names()),
         caa_asked=len(asked) if to_account.caa_names() else 0,
@@ -97,8 +97,14 @@ def needing_people(names: QuerySet[ActivationName]) -> QuerySet[ActivationName]:
     return names
 
 
-def _in_order(names: QuerySet[ActivationName]) -> list[ActivationName]:
-    return list(names.select_related("activation").order_by("activation__plan", "position")[:NAMES_SHOWN])
+def _keys(names: QuerySet[ActivationName]) -> list[int]:
+    """All of them: asked for the first few in order, PostgreSQL judges every certificate anew for each name."""
+    return sorted(names.order_by().values_list("pk", flat=True))
+
+
+def _first(keys: list[int]) -> list[ActivationName]:
+    names = ActivationName.objects.filter(pk__in=keys[:NAMES_SHOWN])
+    return list(names.select_related("activation").order_by("activation", "position"))
 
 
 def _needed(name: ActivationName) -> NeededName:
