@@ -20,6 +20,7 @@ django.setup()
 import pytest
 from django.core.management.commands import flush as flush_command
 from django.db import connection, connections
+from structlog.contextvars import clear_contextvars
 
 from outbound import Call, unwatch, watch
 from outbound.calls import Moment
@@ -102,3 +103,9 @@ def _nothing_leaves_the_house_in_a_transaction() -> Iterator[None]:
     yield
     unwatch(watcher)
     assert seen == []
+
+
+@pytest.fixture(autouse=True)
+def _lines_tell_of_this_test_only() -> None:
+    """The engine binds ids to the lines that follow, and the sweep forgets them; a test may call it without a sweep."""
+    clear_contextvars()
