@@ -141,8 +141,7 @@ def publish(
         _writer(publication.delegation, make_writer).add(publication.delegation.label, publication.value)
     except ZoneTrouble as trouble:
         log.warning("a value could not be published: %s", trouble)
-        wait = RETRIES[min(publication.tries, len(RETRIES) - 1)]
-        mine.update(problem=str(trouble)[:300], tries=publication.tries + 1, due_at=now + wait)
+        mine.update(problem=str(trouble)[:300], tries=publication.tries + 1, due_at=now + _retry(publication))
         return False
     mine.update(published_at=now, removed_at=None, problem="", tries=0, due_at=now + TENDED)
     return True
@@ -163,10 +162,13 @@ def tend(
     try:
         _writer(publication.delegation, make_writer).remove(publication.delegation.label, publication.value)
     except ZoneTrouble as trouble:
-        wait = RETRIES[min(publication.tries, len(RETRIES) - 1)]
-        publication.let_go(now + wait, tries=publication.tries + 1, problem=str(trouble)[:300])
+        publication.let_go(now + _retry(publication), tries=publication.tries + 1, problem=str(trouble)[:300])
         return
     publication.let_go(None, removed_at=now, problem="")
+
+
+def _retry(publication: Publication) -> timedelta:
+    return RETRIES[min(publication.tries, len(RETRIES) - 1)]
 
 
 def _writer(row: Delegation, make_writer: Callable[[], ZoneWriter | None]) -> ZoneWriter:
@@ -270,8 +272,8 @@ def _find(row: Delegation) -> Finding:
         return Finding("delegation_unknown", in_place=False, facts={"name": row.identifier})
 
 
-def _find_alias(row: Delegation, make_resolver: Callable[[], Resolver] | None = None) -> Finding:
-    resolver = (make_resolver or Resolver.configured)()
+def _find_alias(row: Delegation) -> Finding:
+    resolver = Resolver.configured()
     name, zone = f"{LABEL}.{row.identifier}", suffixes.registrable(row.identifier)
     answer = resolver.txt(name)
     facts: dict[str, Any] = {"name": name, "host": name.removesuffix(f".{zone}"), "zone": zone}
@@ -297,9 +299,8 @@ def _find_alias(row: Delegation, make_resolver: Callable[[], Resolver] | None = 
     return said("delegation_txt_in_the_way" if answer.values else "delegation_missing")
 
 
-def _find_redirect(row: Delegation, make_fetcher: Callable[[], Fetcher] | None = None) -> Finding:
-    fetcher = (make_fetcher or Fetcher.configured)()
-    reports = fetcher.fetch_each(f"http://{row.identifier}{FOLDER}/{SELF_TEST}")
+def _find_redirect(row: Delegation) -> Finding:
+    reports = Fetcher.configured().fetch_each(f"http://{row.identifier}{FOLDER}/{SELF_TEST}")
     wanted = f"{SELF_TEST}.{row.label}".encode("ascii")
     right = [report for report in reports if report.status == 200 and report.body.strip() == wanted]
     stands = bool(reports) and len(right) == len(reports)

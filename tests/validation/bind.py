@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dns.message
+import dns.name
 import dns.query
 import dns.rcode
+import dns.tsigkeyring
+import dns.update
 
 KEY_NAME = "chancery-dcv"
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
@@ -90,3 +93,13 @@ def _until_open(port: int, process: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.05)
     raise AssertionError("BIND did not start")
+
+
+def point(bind: Bind, zone: str, target: str) -> None:
+    """What a customer does once at their provider: `_acme-challenge.<zone>` becomes an alias of `target`."""
+    keyring = dns.tsigkeyring.from_text({KEY_NAME: SECRET})
+    update = dns.update.UpdateMessage(
+        zone, keyring=keyring, keyname=dns.name.from_text(KEY_NAME), keyalgorithm="hmac-sha256."
+    )
+    update.replace("_acme-challenge", 60, "CNAME", f"{target}.")
+    assert dns.query.tcp(update, "127.0.0.1", port=bind.port, timeout=5).rcode() == dns.rcode.NOERROR

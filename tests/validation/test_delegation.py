@@ -255,8 +255,7 @@ def test_what_the_zones_server_refuses_is_said_and_the_secret_is_not(writer, cha
 @pytest.mark.server
 def test_a_name_with_an_alias_proves_itself_and_leaves_nothing_behind(at_bind, alice, authorization_of):
     row = offer(alice)
-    ZoneWriter("shop.example", "127.0.0.1", at_bind.port, real.KEY_NAME, real.SECRET)
-    _alias(at_bind, row)
+    real.point(at_bind, "shop.example", row.target)
     for wildcard in (False, True):
         authorization = authorization_of(
             alice, wildcard=wildcard, key_authorization=f"{TOKEN}.{'w' if wildcard else 'p'}"
@@ -276,7 +275,7 @@ def test_a_name_with_an_alias_proves_itself_and_leaves_nothing_behind(at_bind, a
 
 @pytest.mark.server
 def test_an_alias_to_one_customers_label_proves_nothing_for_another(at_bind, alice, bob, authorization_of):
-    _alias(at_bind, offer(alice, "shop.example"))
+    real.point(at_bind, "shop.example", offer(alice, "shop.example").target)
     offer(bob, "shop.example")
     his = authorization_of(bob, key_authorization=f"{TOKEN}.his")
     probing.look(Authorization.objects.claim(his.pk, NOW), NOW)
@@ -290,7 +289,7 @@ def test_a_zone_that_cannot_be_written_is_not_the_customers_trouble(
     at_bind, alice, authorization_of, settings
 ):
     row = offer(alice)
-    _alias(at_bind, row)
+    real.point(at_bind, "shop.example", row.target)
     settings.DELEGATION_SERVER = "127.0.0.1:1"
     authorization = authorization_of(alice, key_authorization=f"{TOKEN}.down")
     probing.look(Authorization.objects.claim(authorization.pk, NOW), NOW)
@@ -303,21 +302,3 @@ def test_a_zone_that_cannot_be_written_is_not_the_customers_trouble(
     publication.refresh_from_db()
     assert publication.published_at is not None
     assert publication.problem == ""
-
-
-def _alias(bind, row):
-    """The customer's own hand: a CNAME in their zone."""
-    import dns.query
-    import dns.tsigkeyring
-    import dns.update
-
-    keyring = dns.tsigkeyring.from_text({real.KEY_NAME: real.SECRET})
-    update = dns.update.UpdateMessage(
-        "shop.example",
-        keyring=keyring,
-        keyname=dns.name.from_text(real.KEY_NAME),
-        keyalgorithm="hmac-sha256.",
-    )
-    update.replace("_acme-challenge", 60, "CNAME", f"{row.target}.")
-    answer = dns.query.tcp(update, "127.0.0.1", port=bind.port, timeout=5)
-    assert answer.rcode() == 0, answer

@@ -7,10 +7,6 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import dns.name
-import dns.query
-import dns.tsigkeyring
-import dns.update
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -90,7 +86,7 @@ def reissue(plan, owner) -> Certificate:
 def test_an_alias_set_up_once_proves_name_and_wildcard_again_and_again(alice, account, bind):
     plan = plan_for(alice, "shop.example", "*.shop.example", account=account)
     row = delegation.offer(alice, "shop.example", "cname", timezone.now())
-    point(bind, row.target)
+    real.point(bind, "shop.example", row.target)
     first = run_until_issued(issuance.request(plan, by=alice, now=timezone.now()))
     second, third = reissue(plan, alice), reissue(plan, alice)
     assert len({first.fingerprint, second.fingerprint, third.fingerprint}) == 3
@@ -117,19 +113,6 @@ def claimed(row):
     now = timezone.now()
     type(row).objects.filter(pk=row.pk).update(due_at=now)
     return type(row).objects.claim(row.pk, now)
-
-
-def point(bind: real.Bind, target: str) -> None:
-    """What the customer does at their provider, once."""
-    keyring = dns.tsigkeyring.from_text({real.KEY_NAME: real.SECRET})
-    update = dns.update.UpdateMessage(
-        "shop.example",
-        keyring=keyring,
-        keyname=dns.name.from_text(real.KEY_NAME),
-        keyalgorithm="hmac-sha256.",
-    )
-    update.replace("_acme-challenge", 60, "CNAME", f"{target}.")
-    assert dns.query.tcp(update, "127.0.0.1", port=bind.port, timeout=5).rcode() == 0
 
 
 class web:  # noqa: N801
