@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
-from certificates.compromised import COMPROMISED
-from certificates.csr import UnacceptableCSR, against, read
+from certificates.csr import UnacceptableCSR, against
 from certificates.models import AcmeOrder, Activation, CaAccount, Campaign, Certificate, Issuance
+from certificates.plan_csr import read_for
 from identifiers.names import Name
 from leases import ring
 from orders.models import Plan
@@ -121,12 +120,7 @@ def _finished_activation(plan: Plan) -> Activation:
 def _pasted_csr(activation: Activation) -> bytes:
     """Read the stored CSR once more: what was acceptable when it was pasted may not be so today."""
     try:
-        report = read(
-            activation.csr_pem,
-            allow_reserved=settings.VALIDATION_RESERVED_NAMES,
-            allow_ip=activation.plan.product.ip_addresses,
-            forbidden_spki=COMPROMISED,
-        )
+        report = read_for(activation.plan, activation.csr_pem)
     except UnacceptableCSR as exc:
         if "forbidden_key" in exc.slugs:
             raise NotReady(

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
@@ -22,11 +21,12 @@ from django.views.decorators.http import require_http_methods
 from accounts.addresses import client_address
 from accounts.people import signed_in
 from certificates.activation.burnt import without_private_keys
-from certificates.compromised import COMPROMISED, needs_new_csr
-from certificates.csr import CsrReport, against, read
+from certificates.compromised import needs_new_csr
+from certificates.csr import CsrReport, against
 from certificates.csr_problems import UnacceptableCSR
 from certificates.issuance import NotReady
 from certificates.models import Activation
+from certificates.plan_csr import read_for
 from certificates.rekeying import rekey
 from certificates.standing import in_force, may_reissue, newest_certificate
 from certificates.views.plan import plan_of
@@ -63,12 +63,7 @@ class NewCsrForm(forms.Form):
         if "csr" in self.errors:
             return cleaned
         try:
-            report = read(
-                cleaned["csr"],
-                allow_reserved=settings.VALIDATION_RESERVED_NAMES,
-                allow_ip=self.activation.plan.product.ip_addresses,
-                forbidden_spki=COMPROMISED,
-            )
+            report = read_for(self.activation.plan, cleaned["csr"])
         except UnacceptableCSR as refused:
             problems = list(refused.problems)
         else:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.forms.boundfield import BoundField
 from django.utils.translation import gettext as _
@@ -16,10 +15,10 @@ from django.views.decorators.debug import sensitive_variables
 from accounts.countries import COUNTRIES
 from certificates.activation.forms import names as lines
 from certificates.activation.forms.fields import PlainText
-from certificates.compromised import COMPROMISED
-from certificates.csr import CsrReport, against, read
+from certificates.csr import CsrReport, against
 from certificates.csr_problems import Problem, UnacceptableCSR
 from certificates.models import Activation
+from certificates.plan_csr import read_for
 from identifiers.names import Name, UnacceptableName
 
 SUBJECT_FIELDS = ("organization", "locality", "region", "country")
@@ -184,12 +183,7 @@ class CsrForm(forms.Form):
 
     def _read_csr(self, text: str) -> None:
         try:
-            self.report = read(
-                text,
-                allow_reserved=settings.VALIDATION_RESERVED_NAMES,
-                allow_ip=self.plan.product.ip_addresses,
-                forbidden_spki=COMPROMISED,
-            )
+            self.report = read_for(self.plan, text)
         except UnacceptableCSR as refused:
             self.csr_problems = list(refused.problems)
 
