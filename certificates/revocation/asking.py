@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -39,6 +39,8 @@ def request(
     note: str = "",
 ) -> Revocation:
     """Have a certificate revoked. Asked twice, the running request is returned; one the CA refused is opened again.
+
+    A running request is asked anew when its reason was a lesser one than a key that became known.
 
     With a key that became known, every certificate of this owner under the same key goes too, and a request for
     another one is withdrawn. `note` is an operator's own word for the audit log. Raises NotPossible.
@@ -78,7 +80,12 @@ def _open(
     # The certificate is locked, so nobody else opens one; the row itself a worker may hold just now.
     row, created = Revocation.objects.get_or_create(certificate=certificate, defaults=wanted)
     if not created and not row.refused:
-        return row
+        if reason != Reason.KEY_COMPROMISE or row.of_compromised_key or row.done_at is not None:
+            return row
+        # Worse is known now than when it was asked first. Who holds the row with the old word loses it.
+        graver = wanted | {"epoch": F("epoch") + 1, "lease_until": None}
+        Revocation.objects.under_way().filter(pk=row.pk).update(**graver)
+        row.refresh_from_db()
     if not created:
         again = wanted | {"refused_at": None, "problem": None, "tries": 0}
         Revocation.objects.filter(pk=row.pk).update(**again)

@@ -30,7 +30,7 @@ from certificates.connectors.problems import (
     RetryAt,
     TryAgain,
 )
-from certificates.issuance import waits
+from certificates.issuance import breaker, waits
 from certificates.issuance.failing import ACCOUNT_PROBLEMS, NO_ACCOUNT, UNAUTHORIZED
 from certificates.issuance.problems import as_json, ours
 from certificates.models import AcmeOrder, CaAccount, Certificate, Revocation
@@ -65,6 +65,10 @@ def revoke(row: Revocation, now: datetime | None = None, clock: Clock = timezone
     if claimed.certificate.not_after <= clock():
         _end_expired(claimed, clock())
         return
+    rest = _resting_until(claimed, clock())
+    if rest is not None:
+        claimed.let_go(rest)
+        return
     try:
         by_key = _ask(claimed, clock)
     except (RetryAt, TryAgain) as error:
@@ -87,6 +91,12 @@ def revoke(row: Revocation, now: datetime | None = None, clock: Clock = timezone
         _needs_operator(claimed, ours("unexpected", text, clock()), clock())
     else:
         _done(claimed, clock(), by_key=by_key)
+
+
+def _resting_until(row: Revocation, now: datetime) -> datetime | None:
+    """Return until when the CA is left in peace (issuance.breaker), None when it may be asked."""
+    account = issuing_account(row.certificate)
+    return breaker.resting_until(account, now) if account is not None else None
 
 
 def _claimed(row: Revocation) -> Revocation:
