@@ -243,6 +243,8 @@ CA_LOOKING_SECONDS = env_int("CA_LOOKING_SECONDS", 1800)
 VALIDATION_NAMESERVERS = env_list("VALIDATION_NAMESERVERS", "127.0.0.1:8053" if SANDBOX else "")
 # Recursive resolvers that only tell which servers hold a zone; empty: the system's own.
 VALIDATION_RESOLVERS = env_list("VALIDATION_RESOLVERS")
+# Other people's resolvers that are asked as well: what they still remember is told, and waited for a little.
+VALIDATION_PUBLIC_RESOLVERS = env_list("VALIDATION_PUBLIC_RESOLVERS")
 VALIDATION_ALLOWED_NETWORKS = env_list("VALIDATION_ALLOWED_NETWORKS", "127.0.0.0/8" if SANDBOX else "")
 VALIDATION_HTTP_PORT = env_int("VALIDATION_HTTP_PORT", 5002 if SANDBOX else 80)
 VALIDATION_RESERVED_NAMES = env_bool("VALIDATION_RESERVED_NAMES", SANDBOX)

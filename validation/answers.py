@@ -37,21 +37,26 @@ class Server:
 
 @dataclass(frozen=True)
 class Delegation:
-    """Who answers for a name. Without `servers`, `rcode` says why; `bogus`: DNSSEC validation fails (RFC 4035 §4.3)."""
+    """Who answers for a name. Without `servers`, `rcode` says why; `bogus`: DNSSEC validation fails (RFC 4035 §4.3).
+
+    `hosts` are the names of all its name servers, whether or not an address was found.
+    """
 
     zone: str
     servers: tuple[Server, ...]
     rcode: str = "NOERROR"
     bogus: bool = False
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class ServerAnswer:
     """What one server said about one name and type.
 
-    `rcode` is a DNS word, or TIMEOUT, UNREACHABLE, MALFORMED, LAME (does not answer for the zone). `negative_ttl`
+    `rcode` is a DNS word, or TIMEOUT, UNREACHABLE, MALFORMED, LAME (does not answer for the zone), NO_TCP (the answer
+    was cut off over UDP, and over TCP there is none). `negative_ttl`
     is how many seconds "nothing there" may be remembered (RFC 2308 §5). `soa` owns the negative answer. `bogus`: the
-    server fails only because DNSSEC validation does.
+    server fails only because DNSSEC validation does, `why` in its own words where it gives any (RFC 8914).
     """
 
     server: Server
@@ -62,6 +67,7 @@ class ServerAnswer:
     soa: str = ""
     target: str = ""
     bogus: bool = False
+    why: str = ""
 
     @property
     def answered(self) -> bool:

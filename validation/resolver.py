@@ -11,7 +11,6 @@ import socket
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
 
 import dns.exception
 import dns.flags
@@ -29,6 +28,7 @@ from outbound import call
 from validation.addresses import IPNetwork, may_connect, networks
 from validation.answers import ANSWERED, Addresses, Answer, Delegation, Server, ServerAnswer
 from validation.deadline import Deadline
+from validation.replies import alias, final_rdatas, name_of, rdatas, read, text_of
 from validation.untrusted import clean
 
 MAX_CHAIN = 8
@@ -51,16 +51,19 @@ class Resolver:
         nameservers: Sequence[Server] = (),
         recursives: Sequence[Server] = (),
         allowed: Sequence[IPNetwork] = (),
+        publics: Sequence[Server] = (),
         port: int = 53,
         deadline: Deadline | None = None,
     ) -> None:
-        """`nameservers` are asked instead of walking; `recursives` only tell which servers hold a zone.
+        """`nameservers` are asked instead of walking; `recursives` only tell which servers hold a zone; `publics` are
+        other people's resolvers, whose memory tells what the world still believes.
 
         `allowed` are networks where an authoritative server may live although they are not public; `port` is where
         authoritative servers listen.
         """
         self._nameservers = tuple(nameservers)[:MAX_SERVERS]
         self._recursives = tuple(recursives)[:MAX_SERVERS]
+        self._publics = tuple(publics)[:MAX_SERVERS]
         self._allowed = tuple(allowed)
         self._port = port
         self._deadline = deadline or Deadline(SECONDS)
@@ -75,6 +78,7 @@ class Resolver:
         return cls(
             nameservers=nameservers,
             recursives=() if nameservers else servers(settings.VALIDATION_RESOLVERS) or _system_resolvers(),
+            publics=servers(settings.VALIDATION_PUBLIC_RESOLVERS),
             allowed=networks(settings.VALIDATION_ALLOWED_NETWORKS),
             deadline=deadline,
         )
@@ -82,6 +86,33 @@ class Resolver:
     def txt(self, name: str) -> Answer:
         """What every authoritative server says; values are each record's strings joined."""
         return self._lookup(name, "TXT", everywhere=True)
+
+    def txt_somewhere(self, name: str) -> Answer:
+        """What the first authoritative server that answers says: enough to find a record that went astray."""
+        return self._lookup(name, "TXT")
+
+    def txt_publicly(self, name: str) -> tuple[ServerAnswer, ...]:
+        """What the public resolvers say, each once, from their memory."""
+        try:
+            asked = name_of(name)
+        except dns.exception.DNSException:
+            return ()
+        return self._ask_all(self._publics, asked, "TXT")
+
+    def name_servers(self, name: str) -> tuple[str, ...]:
+        """The host names of the closest enclosing zone's name servers: they tell who keeps the zone."""
+        if not self._nameservers:
+            return self.authoritative(name).hosts
+        try:
+            candidate = name_of(name)
+        except dns.exception.DNSException:
+            return ()
+        while len(candidate.labels) > 2:  # the name servers of a top-level domain are nobody’s provider
+            answer = self._lookup(text_of(candidate), "NS")
+            if answer.rdatas or not answer.answered:
+                return tuple(sorted(text_of(rdata.target) for rdata in answer.rdatas))
+            candidate = candidate.parent()
+        return ()
 
     def caa(self, name: str) -> Answer:
         """The CAA records at exactly this name (and through its aliases); climbing is the caller's."""
@@ -109,7 +140,7 @@ class Resolver:
     def authoritative(self, name: str) -> Delegation:
         """The servers of the closest enclosing zone, at most MAX_SERVERS addresses."""
         try:
-            return self._delegation(_name(name))
+            return self._delegation(name_of(name))
         except dns.exception.DNSException:
             return Delegation(zone=clean(name), servers=(), rcode="MALFORMED")
 
@@ -117,7 +148,7 @@ class Resolver:
 
     def _lookup(self, text: str, rdtype: str, *, everywhere: bool = False) -> Answer:
         try:
-            name = _name(text)
+            name = name_of(text)
         except dns.exception.DNSException:
             return Answer(name=clean(text), rdtype=rdtype, zone="", failure="MALFORMED")
         seen, bogus = [name], False
@@ -127,19 +158,19 @@ class Resolver:
             bogus = bogus or delegation.bogus
             replies = self._ask_servers(delegation, name, rdtype, everywhere=everywhere)
             bogus = bogus or any(reply.bogus for reply in replies)
-            chain = tuple(_text(link) for link in seen[1:])
+            chain = tuple(text_of(link) for link in seen[1:])
             answer = Answer(
-                name=_text(name), rdtype=rdtype, zone=delegation.zone, servers=replies, chain=chain,
+                name=text_of(name), rdtype=rdtype, zone=delegation.zone, servers=replies, chain=chain,
                 lacking=tuple(lacking), bogus=bogus, failure="" if delegation.servers else delegation.rcode,
             )  # fmt: skip
-            target = _alias(replies)
+            target = alias(replies)
             if target is None:
                 return answer
             lacking += [str(reply.server) for reply in replies if reply.answered and not reply.target]
             if target in seen or len(seen) > MAX_CHAIN:
                 return Answer(
-                    name=_text(name), rdtype=rdtype, zone=delegation.zone, servers=replies,
-                    chain=(*chain, _text(target)), bogus=bogus, loop=True,
+                    name=text_of(name), rdtype=rdtype, zone=delegation.zone, servers=replies,
+                    chain=(*chain, text_of(target)), bogus=bogus, loop=True,
                 )  # fmt: skip
             seen.append(target)
             name = target
@@ -149,22 +180,27 @@ class Resolver:
     ) -> tuple[ServerAnswer, ...]:
         if not delegation.servers:
             return ()
-        if everywhere and len(delegation.servers) > 1:
-            with ThreadPoolExecutor(max_workers=len(delegation.servers)) as pool:
-                return tuple(pool.map(lambda server: self._ask_one(server, name, rdtype), delegation.servers))
+        if everywhere:
+            return self._ask_all(delegation.servers, name, rdtype)
         replies: list[ServerAnswer] = []
         for server in delegation.servers:
             replies.append(self._ask_one(server, name, rdtype))
-            if replies[-1].answered and not everywhere:
+            if replies[-1].answered:
                 break
         return tuple(replies)
+
+    def _ask_all(self, asked: Sequence[Server], name: dns.name.Name, rdtype: str) -> tuple[ServerAnswer, ...]:
+        if len(asked) < 2:
+            return tuple(self._ask_one(server, name, rdtype) for server in asked)
+        with ThreadPoolExecutor(max_workers=len(asked)) as pool:
+            return tuple(pool.map(lambda server: self._ask_one(server, name, rdtype), asked))
 
     def _ask_one(self, server: Server, name: dns.name.Name, rdtype: str) -> ServerAnswer:
         message, problem = self._exchange(server, name, rdtype)
         if message is None:
             return ServerAnswer(server=server, rcode=problem)
-        reply = _read(server, message, name, rdtype, walking=not self._nameservers)
-        if reply.rcode == "SERVFAIL" and self._nameservers:
+        reply = read(server, message, name, rdtype, walking=not self._nameservers)
+        if reply.rcode == "SERVFAIL" and (self._nameservers or server in self._publics):
             return replace(reply, bogus=self._answers_unchecked(server, name, rdtype) is not None)
         return reply
 
@@ -185,7 +221,7 @@ class Resolver:
             found = self._walk(name)
             # The names passed on the way up have the same servers: a CAA climb asks for each of them next.
             passed = name
-            while passed != dns.name.root and _text(passed) != found.zone:
+            while passed != dns.name.root and text_of(passed) != found.zone:
                 self._known[passed] = found
                 passed = passed.parent()
             self._known[passed] = found
@@ -197,7 +233,7 @@ class Resolver:
         A failure below the registered domain may be the name's own (an alias in a circle): its servers tell more.
         """
         bogus = False
-        registered = suffixes.registrable(_text(name)).count(".") + 1
+        registered = suffixes.registrable(text_of(name)).count(".") + 1
         for depth in range(len(name.labels) - 1):
             candidate = dns.name.Name(name.labels[depth:])
             message, problem, failed = self._recurse(candidate, "NS")
@@ -205,11 +241,14 @@ class Resolver:
             if message is None:
                 if problem == "SERVFAIL" and len(candidate.labels) - 1 > registered:
                     continue
-                return Delegation(zone=_text(candidate), servers=(), rcode=problem, bogus=bogus)
-            hosts = [rdata.target for rdata in _rdatas(message, candidate, "NS")]
+                return Delegation(zone=text_of(candidate), servers=(), rcode=problem, bogus=bogus)
+            hosts = [rdata.target for rdata in rdatas(message, candidate, "NS")]
             if hosts:
                 found = self._server_addresses(hosts)
-                return Delegation(_text(candidate), found, "NOERROR" if found else "UNREACHABLE", bogus)
+                return Delegation(
+                    text_of(candidate), found, "NOERROR" if found else "UNREACHABLE", bogus,
+                    hosts=tuple(sorted(text_of(host) for host in hosts)),
+                )  # fmt: skip
         return Delegation(zone="", servers=(), rcode="NXDOMAIN", bogus=bogus)
 
     def _recurse(self, name: dns.name.Name, rdtype: str) -> tuple[dns.message.Message | None, str, bool]:
@@ -238,9 +277,9 @@ class Resolver:
             for rdtype in ("A", "AAAA"):
                 message, _, _ = self._recurse(host, rdtype)
                 if message is not None:
-                    found += [str(rdata.address) for rdata in _final_rdatas(message, rdtype)]
+                    found += [str(rdata.address) for rdata in final_rdatas(message, rdtype)]
             usable = [address for address in found if may_connect(address, self._allowed)]
-            kept = [Server(address, self._port, _text(host)) for address in usable]
+            kept = [Server(address, self._port, text_of(host)) for address in usable]
             first += kept[:1]
             more += kept[1:]
             if len(first) >= MAX_SERVERS:
@@ -258,6 +297,8 @@ class Resolver:
             reply = _converse(server, name, rdtype, flags, budget, edns=True)
             if reply.rcode() in _WITHOUT_EDNS:
                 reply = _converse(server, name, rdtype, flags, budget, edns=False)
+        except _CutShort:
+            return None, "NO_TCP"
         except dns.exception.Timeout:
             return None, "TIMEOUT"
         except OSError:
@@ -267,10 +308,14 @@ class Resolver:
         return reply, ""
 
 
+class _CutShort(Exception):
+    """The answer does not fit into a datagram, and TCP brings none."""
+
+
 def _converse(
     server: Server, name: dns.name.Name, rdtype: str, flags: int, budget: Deadline, *, edns: bool
 ) -> dns.message.Message:
-    """Raises dns.exception.DNSException and OSError."""
+    """Raises dns.exception.DNSException, OSError and _CutShort."""
     query = dns.message.make_query(
         name, rdtype, use_edns=0 if edns else False, payload=EDNS_PAYLOAD if edns else None, flags=flags
     )
@@ -282,73 +327,17 @@ def _converse(
                 query, server.address, port=server.port, timeout=budget.at_most(SECONDS_OVER_UDP),
                 ignore_unexpected=True, ignore_errors=True, raise_on_truncation=True,
             )  # fmt: skip
-    except (dns.message.Truncated, dns.exception.Timeout):
+    except dns.message.Truncated:
+        cut = True
+    except dns.exception.Timeout:
+        cut = False
         if budget.passed:
-            raise dns.exception.Timeout from None
-    with call("dns", rdtype, server.address):
-        return dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
-
-
-def _read(
-    server: Server, message: dns.message.Message, name: dns.name.Name, rdtype: str, *, walking: bool
-) -> ServerAnswer:
-    rcode = dns.rcode.to_text(message.rcode())
-    aliases = _rdatas(message, name, "CNAME")
-    if (
-        rcode not in ANSWERED and not aliases
-    ):  # BIND fails beside the aliases it could not follow to their end
-        return ServerAnswer(server=server, rcode=rcode)
-    records = _rdatas(message, name, rdtype)
-    if walking and not message.flags & dns.flags.AA and not records and not aliases:
-        return ServerAnswer(server=server, rcode="LAME")
-    if records:
-        return ServerAnswer(server=server, rcode="NOERROR", rdatas=records, ttl=_ttl(message, name, rdtype))
-    if aliases:
-        return ServerAnswer(server=server, rcode="NOERROR", target=_text(aliases[0].target))
-    owner, negative_ttl = _negative(message)
-    return ServerAnswer(server=server, rcode=rcode, soa=owner, negative_ttl=negative_ttl)
-
-
-def _rdatas(message: dns.message.Message, name: dns.name.Name, rdtype: str) -> tuple[Any, ...]:
-    wanted = dns.rdatatype.from_text(rdtype)
-    return tuple(
-        rdata for rrset in message.answer if rrset.rdtype == wanted and rrset.name == name for rdata in rrset
-    )
-
-
-def _final_rdatas(message: dns.message.Message, rdtype: str) -> tuple[Any, ...]:
-    wanted = dns.rdatatype.from_text(rdtype)
-    return tuple(rdata for rrset in message.answer if rrset.rdtype == wanted for rdata in rrset)
-
-
-def _ttl(message: dns.message.Message, name: dns.name.Name, rdtype: str) -> int | None:
-    wanted = dns.rdatatype.from_text(rdtype)
-    return next(
-        (rrset.ttl for rrset in message.answer if rrset.rdtype == wanted and rrset.name == name), None
-    )
-
-
-def _negative(message: dns.message.Message) -> tuple[str, int | None]:
-    """The zone that says no, and for how long that may be remembered: the lesser of TTL and MINIMUM (RFC 2308 §5)."""
-    for rrset in message.authority:
-        if rrset.rdtype == dns.rdatatype.SOA:
-            return _text(rrset.name), min(rrset.ttl, rrset[0].minimum)
-    return "", None
-
-
-def _alias(replies: Sequence[ServerAnswer]) -> dns.name.Name | None:
-    """Where to go on: an alias, unless some server has the records right here."""
-    if any(reply.rdatas for reply in replies):
-        return None
-    return next((_name(reply.target) for reply in replies if reply.target), None)
-
-
-def _name(text: str) -> dns.name.Name:
-    return dns.name.from_text(text).canonicalize()
-
-
-def _text(name: dns.name.Name) -> str:
-    return clean(name.canonicalize().to_text(omit_final_dot=True), 300)
+            raise
+    try:
+        with call("dns", rdtype, server.address):
+            return dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
+    except (dns.exception.Timeout, OSError) as exc:
+        raise (_CutShort() if cut else exc) from None
 
 
 def servers(texts: Iterable[str]) -> tuple[Server, ...]:
