@@ -1,4 +1,7 @@
-"""`python -m tests.on_postgres <pytest words>`: runs pytest with a real PostgreSQL and Redis behind the settings."""
+"""`python -m tests.on_postgres <pytest words>`: runs pytest with a real PostgreSQL and Redis behind the settings.
+
+Of what is named, only tests that use the database run: what the others find cannot depend on which one it is.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +13,15 @@ from pathlib import Path
 
 from tests.servers import running_postgres, running_redis
 
+# Read by tests/conftest.py.
+ONLY_DATABASE = "TESTS_WITH_DATABASE_ONLY"
+
 
 def main() -> int:
     with tempfile.TemporaryDirectory(prefix="chancery-pg-", dir="/tmp") as name:
         folder = Path(name)
         with running_postgres(folder / "postgres") as database, running_redis(folder / "redis") as redis:
-            env = {**os.environ, "DATABASE_URL": database, "REDIS_URL": redis}
+            env = {**os.environ, "DATABASE_URL": database, "REDIS_URL": redis, ONLY_DATABASE: "1"}
             return subprocess.run(
                 [sys.executable, "-m", "pytest", *sys.argv[1:]], env=env, check=False
             ).returncode
