@@ -10,29 +10,33 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 from django.db import connections, models
-from django.db.models.query import get_related_populators
+from django.db.models.query import ModelIterable, get_related_populators
+from django.db.transaction import TransactionManagementError
 
-Row = TypeVar("Row", bound=models.Model)
+Found = TypeVar("Found")
 AField = Any  # Field is generic for the type checker only
 
 
-class Prepared(Generic[Row]):
+class Prepared(Generic[Found]):
     """`make` builds the query from one value per field; those values, and only those, differ from call to call.
 
-    The built query is kept per thread and database, as connections are.
+    It may be a query for rows, with all that they join, or for values_list() (then tuples are found, flat=True or not), sliced, or FOR UPDATE (then a transaction must be running).
+    For exists() ask for values_list("pk")[:1]. The built query is kept per thread and database, as connections are.
     """
 
-    def __init__(self, make: Callable[..., models.QuerySet[Row]], *fields: AField) -> None:
+    def __init__(self, make: Callable[..., models.QuerySet[Any, Found]], *fields: AField) -> None:
         self._make = make
         self._fields = fields
         self._built = threading.local()
 
-    def __call__(self, *values: Any, using: str = "default") -> list[Row]:
+    def __call__(self, *values: Any, using: str = "default") -> list[Found]:
         known = self._built.__dict__
         connection = connections[using]
         if using not in known or known[using].compiler.connection is not connection:
             known[using] = _Built(self._make, self._fields, using)
         built: _Built = known[using]
+        if built.locks and connection.get_autocommit():
+            raise TransactionManagementError("a row is held until a transaction ends, and none is running")
         params = list(built.params)
         for places, field, value in zip(built.places, self._fields, values, strict=True):
             for place in places:
@@ -40,16 +44,23 @@ class Prepared(Generic[Row]):
         with connection.cursor() as cursor:
             cursor.execute(built.sql, params)
             found = cursor.fetchall()
-        return [built.object_of(row) for row in built.compiler.results_iter([found])] if found else []
+        return built.read(found) if found else []
+
+    def first(self, *values: Any, using: str = "default") -> Found | None:
+        """Return the first that is found, None when there is none. Slice the query where there may be many."""
+        return next(iter(self(*values, using=using)), None)
 
 
 class _Built:
     def __init__(
-        self, make: Callable[..., models.QuerySet[Any]], fields: tuple[AField, ...], using: str
+        self, make: Callable[..., models.QuerySet[Any, Any]], fields: tuple[AField, ...], using: str
     ) -> None:
         marks = [_mark(field) for field in fields]
+        asked = make(*marks).using(using)
+        query = asked.query
         self.using = using
-        self.compiler: Any = make(*marks).using(using).query.get_compiler(using=using)
+        self.locks = query.select_for_update
+        self.compiler: Any = query.get_compiler(using=using)
         self.sql, self.params = self.compiler.as_sql()
         stored = [
             field.get_db_prep_value(mark, self.compiler.connection)
@@ -58,14 +69,27 @@ class _Built:
         self.places = [[n for n, param in enumerate(self.params) if param == mark] for mark in stored]
         if not all(self.places):
             raise ValueError("a value of a prepared query does not stand in it as it is")
-        info = self.compiler.klass_info
+        columns = [column[0] for column in self.compiler.select[: self.compiler.col_count]]
+        self.converters = self.compiler.get_converters(columns)
+        self.gives_rows = issubclass(asked._iterable_class, ModelIterable)
+        if self.gives_rows:
+            self._prepare_rows(self.compiler.klass_info)
+
+    def _prepare_rows(self, info: Any) -> None:
         wanted = info["select_fields"]
         self.start, self.end = wanted[0], wanted[-1] + 1
         self.names = [column[0].target.attname for column in self.compiler.select[self.start : self.end]]
         self.model = info["model"]
-        self.populators = get_related_populators(info, self.compiler.select, using)  # type: ignore[call-arg]  # the stubs are for a later Django
+        self.populators = get_related_populators(info, self.compiler.select, self.using)  # type: ignore[call-arg]  # the stubs are for a later Django
 
-    def object_of(self, row: Any) -> Any:
+    def read(self, found: list[Any]) -> list[Any]:
+        """Return what the database has answered, as rows of the model or as tuples."""
+        rows = self.compiler.apply_converters(found, self.converters) if self.converters else found
+        if not self.gives_rows:
+            return [tuple(row) for row in rows]
+        return [self._object_of(row) for row in rows]
+
+    def _object_of(self, row: Any) -> Any:
         found = self.model.from_db(self.using, self.names, row[self.start : self.end])
         for populator in self.populators:
             populator.populate(row, found)

@@ -11,17 +11,11 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connections, models, router
-from django.db.models.expressions import BaseExpression, Combinable
 
+from leases.columns import field_of, is_plain, stored, table_and_key
 from leases.prepared import Prepared
 
 _DUE = "due_at IS NOT NULL AND due_at <= %s AND (lease_until IS NULL OR lease_until < %s)"
-
-
-@lru_cache(maxsize=64)
-def _names(model: type[models.Model]) -> tuple[str, str]:
-    """Return the quoted table and key column. Both databases quote names alike."""
-    return f'"{model._meta.db_table}"', f'"{model._meta.pk.column}"'
 
 
 def _moment(moment: datetime, using: str) -> Any:
@@ -30,7 +24,7 @@ def _moment(moment: datetime, using: str) -> Any:
 
 def due_keys(model: type[models.Model], now: datetime, most: int) -> list[Any]:
     """Return the keys of the rows that are due and free, the longest waiting first."""
-    using, (table, key) = router.db_for_read(model), _names(model)
+    using, (table, key) = router.db_for_read(model), table_and_key(model)
     at = _moment(now, using)
     with connections[using].cursor() as cursor:
         cursor.execute(
@@ -42,7 +36,7 @@ def due_keys(model: type[models.Model], now: datetime, most: int) -> list[Any]:
 
 def take(model: type[models.Model], pk: Any, now: datetime, lease: datetime) -> bool:
     """Hold a due and free row until `lease`; False when another was first. A compare-and-swap."""
-    using, (table, key) = router.db_for_write(model), _names(model)
+    using, (table, key) = router.db_for_write(model), table_and_key(model)
     at = _moment(now, using)
     stored = model._meta.pk.get_db_prep_save(model._meta.pk.to_python(pk), connections[using])
     with connections[using].cursor() as cursor:
@@ -55,7 +49,7 @@ def take(model: type[models.Model], pk: Any, now: datetime, lease: datetime) -> 
 
 def next_due(model: type[models.Model]) -> datetime | None:
     """Return when the next free row falls due."""
-    connection, (table, _key) = connections[router.db_for_read(model)], _names(model)
+    connection, (table, _key) = connections[router.db_for_read(model)], table_and_key(model)
     sql = (
         f"SELECT due_at FROM {table} WHERE due_at IS NOT NULL AND lease_until IS NULL ORDER BY due_at LIMIT 1"  # noqa: S608 - names of our own
     )
@@ -76,16 +70,15 @@ def write(row: models.Model, epoch: int, values: dict[str, Any]) -> int | None:
     None: something here is no plain value of a column, and the ORM has to say it.
     """
     model = type(row)
-    connection, (table, key) = connections[router.db_for_write(model)], _names(model)
+    using, (table, key) = router.db_for_write(model), table_and_key(model)
+    connection = connections[using]
     columns, params = [], []
     for name, value in values.items():
-        field: Any = model._meta.get_field(name)
-        if not field.concrete or isinstance(value, BaseExpression | Combinable):
+        field = field_of(model, name)
+        if not is_plain(field, value):
             return None
-        if isinstance(value, models.Model):
-            value = getattr(value, field.target_field.attname)
         columns.append(f'"{field.column}" = %s')
-        params.append(field.get_db_prep_save(value, connection))
+        params.append(stored(field, value, using))
     pk = model._meta.pk.get_db_prep_save(row.pk, connection)
     with connection.cursor() as cursor:
         cursor.execute(

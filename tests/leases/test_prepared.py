@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 
 import pytest
+from django.db import transaction
+from django.db.transaction import TransactionManagementError
 
 from accounts.models import Letter
 from audit.models import Entry
-from certificates.models import AcmeOrder
+from certificates.models import AcmeOrder, Issuance
 from leases.prepared import Prepared
 from orders.models import Plan
 from tests.conftest import NOW
@@ -74,3 +76,38 @@ def test_a_value_that_the_query_alters_is_refused():
     )
     with pytest.raises(ValueError, match="as it is"):
         altered("x")
+
+
+def test_values_are_found_as_tuples_through_their_fields(alice):
+    issuance = issuance_for(plan_for(alice), due_at=NOW)
+    asked = Prepared(
+        lambda pk: Issuance.objects.filter(pk=pk).values_list("names", "plan_id"), Issuance._meta.pk
+    )
+    assert asked(issuance.pk) == [(issuance.names, issuance.plan_id)]
+    flat = Prepared(
+        lambda pk: Issuance.objects.filter(pk=pk).values_list("state", flat=True), Issuance._meta.pk
+    )
+    assert flat.first(issuance.pk) == (Issuance.State.WANTED,)
+
+
+def test_the_first_of_many_is_asked_for_by_a_slice():
+    asked = Prepared(
+        lambda kind: Letter.objects.filter(kind=kind).order_by("pk").values_list("pk")[:1],
+        Letter._meta.get_field("kind"),
+    )
+    first, _second = letter(1), letter(2)
+    assert asked("test") == [(first.pk,)]
+    assert asked.first("test") == (first.pk,)
+    assert asked.first("other") is None
+
+
+def test_a_row_is_held_only_inside_a_transaction(alice, transactional_db):
+    plan = plan_for(alice)
+    held = Prepared(
+        lambda pk: Plan.objects.select_for_update().filter(pk=pk).values_list("state"), Plan._meta.pk
+    )
+    for _time in range(2):
+        with transaction.atomic():
+            assert held.first(plan.pk) == (plan.state,)
+        with pytest.raises(TransactionManagementError):
+            held.first(plan.pk)
