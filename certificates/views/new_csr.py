@@ -21,6 +21,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.addresses import client_address
 from accounts.people import signed_in
 from certificates.activation.burnt import without_private_keys
+from certificates.activation.forms.fields import CsrText
 from certificates.compromised import needs_new_csr
 from certificates.csr import CsrReport, against
 from certificates.csr_problems import UnacceptableCSR
@@ -36,16 +37,7 @@ from identifiers.names import Name
 class NewCsrForm(forms.Form):
     """A CSR for exactly the plan's names. `burnt` tells where a private key was taken out; `report` is set when valid."""
 
-    csr = forms.CharField(
-        label=gettext_lazy("Your new CSR"),
-        strip=False,
-        help_text=gettext_lazy(
-            "The whole text, from the line BEGIN to the line END. Never paste a private key."
-        ),
-        widget=forms.Textarea(
-            attrs={"rows": 10, "data-mono": "", "spellcheck": "false", "autocomplete": "off"}
-        ),
-    )
+    csr = CsrText(label=gettext_lazy("Your new CSR"))
 
     def __init__(
         self, data: Any = None, *, activation: Activation, burnt: dict[str, str] | None = None

@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_variables
 
 from accounts.countries import COUNTRIES
 from certificates.activation.forms import names as lines
-from certificates.activation.forms.fields import PlainText
+from certificates.activation.forms.fields import CsrText, PlainText
 from certificates.csr import CsrReport, against
 from certificates.csr_problems import Problem, UnacceptableCSR
 from certificates.models import Activation
@@ -75,17 +75,7 @@ class CsrForm(forms.Form):
     region = PlainText(label=gettext_lazy("State or province"), max_length=64, required=False)
     country = forms.ChoiceField(label=gettext_lazy("Country"), required=False)
     key_type = KeyType(label=gettext_lazy("Key type"), choices=KEY_CHOICES, help_text=KEY_HELP)
-    csr = forms.CharField(
-        label=gettext_lazy("Your CSR"),
-        required=False,
-        strip=False,
-        help_text=gettext_lazy(
-            "The whole text, from the line BEGIN to the line END. Never paste a private key."
-        ),
-        widget=forms.Textarea(
-            attrs={"rows": 10, "data-mono": "", "spellcheck": "false", "autocomplete": "off"}
-        ),
-    )
+    csr = CsrText(label=gettext_lazy("Your CSR"), required=False)
 
     def __init__(
         self,

@@ -54,3 +54,13 @@ class Address(PlainText):
 
     default_validators = [EmailValidator(allowlist=[])]
     widget = forms.EmailInput
+
+
+class CsrText(forms.CharField):
+    """A CSR as it was pasted, byte for byte: what it says is read by certificates.plan_csr."""
+
+    widget = forms.Textarea(attrs={"rows": 10, "data-mono": "", "spellcheck": "false", "autocomplete": "off"})
+
+    def __init__(self, **kwargs: Any) -> None:
+        help_text = _("The whole text, from the line BEGIN to the line END. Never paste a private key.")
+        super().__init__(**{"strip": False, "help_text": help_text, **kwargs})
