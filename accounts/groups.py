@@ -31,7 +31,15 @@ SUPPORT: frozenset[str] = frozenset(
         "campaign",
     )
     | _may(
-        "validation", "view", "authorization", "challenge", "control", "probe", "delegation", "publication"
+        "validation",
+        "view",
+        "authorization",
+        "challenge",
+        "control",
+        "probe",
+        "delegation",
+        "publication",
+        "approval",
     )
     | _may("accounts", "view", "letter")
     | _may("audit", "view", "entry")

@@ -29,7 +29,8 @@ from portal.logs.whose import about_row
 from portal.metrics.seen import counting_claim
 from portal.metrics.tallies import bring_up_to_date
 from validation import delegation, probing
-from validation.models import Authorization, Delegation, Publication
+from validation.approval import asking
+from validation.models import Approval, Authorization, Delegation, Publication
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ QUEUES: dict[str, tuple[Any, Work]] = {
     "authorizations": (Authorization.objects, look),
     "delegations": (Delegation.objects, delegation.look),
     "publications": (Publication.objects, delegation.tend),
+    "approvals": (Approval.objects, asking.send),
     "letters": (Letter.objects, deliver),
     "renewals": (RenewalInfo.objects, renewing.look),
     "campaigns": (Campaign.objects, campaigning.go_on),

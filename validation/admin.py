@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, links, list_of
-from validation.models import Authorization, Challenge, Control, Delegation, Probe, Publication
+from validation.models import Approval, Authorization, Challenge, Control, Delegation, Probe, Publication
 
 
 class ChallengeInline(ReadOnlyInline):
@@ -182,3 +182,41 @@ class DelegationAdmin(ReadOnlyAdmin):
     @admin.display(description=_("last finding"))
     def last_finding_json(self, delegation: Delegation) -> SafeString | str:
         return as_json(delegation.finding)
+
+
+@admin.register(Approval)
+class ApprovalAdmin(ReadOnlyAdmin):
+    """Whom we asked by mail, and the answer. Neither the link nor what it is made from is shown."""
+
+    list_display = ("domain", "recipient", "owner", "created_at", "mails", "answer", "answered_at", "problem")
+    list_filter = ("answer", "mode", "problem", "created_at")
+    list_select_related = ("owner",)
+    search_fields = ("^domain", "^recipient", "^owner__email")
+    uuid_search = ("pk", "owner_id", "plan_id")
+    guarded = {"owner": ("accounts.view_user", "owner_email")}
+    fields = (
+        "domain",
+        "names",
+        "mode",
+        "recipient",
+        "owner",
+        "asker_name",
+        "asker_email",
+        "plan_id",
+        "created_at",
+        "expires_at",
+        "mails",
+        "mailed_at",
+        "letter",
+        "problem",
+        "answer",
+        "answered_at",
+        "answered_from",
+        "good_until",
+        "withdrawn_at",
+        "due_at",
+    )
+
+    @admin.display(description=_("owner"))
+    def owner_email(self, approval: Approval) -> str:
+        return approval.owner.email

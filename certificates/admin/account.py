@@ -41,6 +41,7 @@ CA = (
     "shared",
     "per_customer",
     "email_mode",
+    "publicly_trusted",
     "enabled",
 )
 STANDING = ("standing", "paused_at", "paused_why", "where_to_go", "order_list", "customers")

@@ -65,6 +65,7 @@ class CaAccountForm(forms.ModelForm):
             "preferred_root",
             "caa_identities",
             "email_mode",
+            "publicly_trusted",
             "shared",
             "per_customer",
             "enabled",

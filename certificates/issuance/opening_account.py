@@ -30,6 +30,7 @@ HANDED_DOWN = (
     "has_renewal_info",
     "preferred_root",
     "email_mode",
+    "publicly_trusted",
 )
 LONGEST_NAME = 80
 

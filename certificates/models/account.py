@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from orders.models import Product
+from validation.approval import until
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,8 +40,8 @@ class CaAccount(models.Model):
 
     class EmailMode(models.TextChoices):
         OFF = "off", _("Off")
-        ASSISTED = "assisted", _("Assisted")
-        PREVALIDATED = "prevalidated", _("Prevalidated at the CA")
+        ASSISTED = "assisted", _("Assisted: the owner approves, a record or file proves the name")
+        PREVALIDATED = "prevalidated", _("Prevalidated: the CA knows the names as valid already")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=80, unique=True)
@@ -102,6 +103,11 @@ class CaAccount(models.Model):
     email_mode = models.CharField(
         _("Email method"), max_length=12, choices=EmailMode.choices, default=EmailMode.OFF
     )
+    publicly_trusted = models.BooleanField(
+        _("publicly trusted"),
+        default=True,
+        help_text=_("The rules of the browsers bind it: its Email method ends by itself on 15 March 2028."),
+    )
     shared = models.BooleanField(
         _("shared between customers"),
         default=True,
@@ -161,6 +167,12 @@ class CaAccount(models.Model):
     def is_usable(self) -> bool:
         """True if orders may begin here: neither this account nor its pattern is disabled."""
         return self.enabled and self.house_account.enabled
+
+    def email_mode_at(self, now: datetime) -> str:
+        """Return the Email mode in force: the pattern's, and OFF once the rules end it (validation/approval/until.py)."""
+        house = self.house_account
+        ended = not until.allowed(now, public=house.publicly_trusted)
+        return str(self.EmailMode.OFF if ended else house.email_mode)
 
     @property
     def has_new_terms(self) -> bool:

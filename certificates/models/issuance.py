@@ -25,7 +25,8 @@ class IssuanceQuerySet(models.QuerySet["Issuance"]):
 class Issuance(models.Model):
     """`names` and `csr` never change once written: other names mean another issuance.
 
-    `names` is a list of {"ascii": A-label without "*.", "wildcard": bool, "method": challenge type}.
+    `names` is a list of {"ascii": A-label without "*.", "wildcard": bool, "method": challenge type, or "email"};
+    with "email" also {"approver": address, "approver_domain": the domain it speaks for}.
     """
 
     class Kind(models.TextChoices):
@@ -66,6 +67,9 @@ class Issuance(models.Model):
     campaign = models.ForeignKey(
         "certificates.Campaign", on_delete=models.PROTECT, null=True, related_name="issuances", editable=False
     )
+    # While the buyer has a link for whoever publishes; taken away, the link says nothing any more.
+    hand_off_nonce = models.CharField(max_length=32, blank=True, editable=False)
+    hand_off_until = models.DateTimeField(_("link for publishing good until"), null=True, editable=False)
     created_at = models.DateTimeField(_("wanted since"))
     ended_at = models.DateTimeField(_("ended"), null=True)
     problem = models.JSONField(_("problem"), null=True)

@@ -191,6 +191,7 @@ NOUNS = {
     "validation/probe": ("see", "see"),
     "validation/control": ("see", "see"),
     "validation/delegation": ("see", "see"),
+    "validation/approval": ("see", "see"),
     "certificates/caaccount": ("-", "run"),
     "certificates/activation": ("see", "see"),
     "certificates/issuance": ("see", "see"),

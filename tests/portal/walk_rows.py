@@ -21,7 +21,7 @@ from certificates.models import (
 from orders.models import Agreement, GatewayEvent, Refund
 from tests.conftest import NOW
 from tests.factories import PaymentFactory, plan_for
-from validation.models import Authorization, Challenge, Control, Delegation, Probe
+from validation.models import Approval, Authorization, Challenge, Control, Delegation, Probe
 
 SECRET = "SEALED-BYTES-NOBODY-MAY-SEE"
 SESSION_URL = "https://pay.example/session-that-opens-something"
@@ -128,6 +128,19 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
         due_at=NOW,
         tries=2,
         problem="451 try later",
+    )
+    Approval.objects.create(
+        owner=owner,
+        plan_id=plan.pk,
+        domain=names[0],
+        names=list(names),
+        recipient=f"admin@{names[0]}",
+        token_hash=f"{payment.pk:064x}",
+        created_at=NOW,
+        expires_at=NOW + timedelta(days=30),
+        answer="approved",
+        answered_at=NOW,
+        good_until=NOW + timedelta(days=200),
     )
     entry = record(Action.PLAN_OPENED, plan, now=NOW, by="fulfilment", plan_id=plan.pk, order_id=order.pk)
     return SimpleNamespace(

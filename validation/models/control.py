@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from validation.models.approval import Approval
 from validation.models.authorization import Authorization, Method
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ class ControlQuerySet(models.QuerySet["Control"]):
 
     def of(self, user: User) -> Self:
         return self.filter(owner=user)
+
+    def by_machine(self) -> Self:
+        """Leave out what rests on a mail: it counts only at a CA account that takes names as validated beforehand."""
+        return self.exclude(method=Method.EMAIL)
 
     def over(self, identifier: str, *, wildcard: bool) -> Self:
         """Return proofs of exactly this name: neither a parent, nor the wildcard for the single name or back."""
@@ -37,6 +42,7 @@ class Control(models.Model):
     authorization = models.ForeignKey(
         Authorization, on_delete=models.PROTECT, null=True, related_name="controls"
     )
+    approval = models.ForeignKey(Approval, on_delete=models.PROTECT, null=True, related_name="controls")
     shown_at = models.DateTimeField(_("shown"))
     expires_at = models.DateTimeField(_("until"))
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)
@@ -52,7 +58,10 @@ class Control(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["authorization", "wildcard"], name="control_once_per_authorization"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["approval", "identifier", "wildcard"], name="control_once_per_approval"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -23,6 +23,7 @@ TITLES: dict[str, Text] = {
     "revocations": _("Revocations"),
     "campaigns": _("Campaigns"),
     "delegations": _("What customers set up once"),
+    "approvals": _("Mails to domain owners"),
     "publications": _("Values in our own zone"),
 }
 
