@@ -39,7 +39,8 @@ class Server:
 class Delegation:
     """Who answers for a name. Without `servers`, `rcode` says why; `bogus`: DNSSEC validation fails (RFC 4035 §4.3).
 
-    `hosts` are the names of all its name servers, whether or not an address was found.
+    `hosts` are the names of all its name servers, whether or not an address was found; `why` is a validating
+    resolver's explanation of `bogus`.
     """
 
     zone: str
@@ -47,6 +48,7 @@ class Delegation:
     rcode: str = "NOERROR"
     bogus: bool = False
     hosts: tuple[str, ...] = ()
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,7 @@ class Answer:
     loop: bool = False
     bogus: bool = False
     failure: str = ""
+    why: str = ""
 
     @cached_property
     def good(self) -> tuple[ServerAnswer, ...]:

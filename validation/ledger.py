@@ -65,16 +65,25 @@ def record_control(
     return control
 
 
-def has_control(owner: User, identifier: str, wildcard: bool, now: datetime) -> bool:
-    """True if a current proof of exactly this name belongs to this customer."""
-    return Control.objects.of(owner).current(now).over(_key(identifier), wildcard=wildcard).exists()
+def has_control(
+    owner: User, identifier: str, wildcard: bool, now: datetime, *, by_mail: bool = False
+) -> bool:
+    """True if a current proof of exactly this name belongs to this customer.
+
+    An approval by mail is one only where `by_mail` says so: at a CA account that takes names as validated beforehand.
+    """
+    current = Control.objects.of(owner).current(now).over(_key(identifier), wildcard=wildcard)
+    return (current if by_mail else current.by_machine()).exists()
 
 
 def missing(owner: User, names: Iterable[Name], now: datetime) -> list[Name]:
     """The names, in their order, for which this customer has no current proof; empty: go on."""
     wanted = list(names)
     current = (
-        Control.objects.of(owner).current(now).filter(identifier__in={_key(name.ascii) for name in wanted})
+        Control.objects.of(owner)
+        .current(now)
+        .by_machine()
+        .filter(identifier__in={_key(name.ascii) for name in wanted})
     )
     shown = set(current.values_list("identifier", "wildcard"))
     return [name for name in wanted if (_key(name.ascii), name.wildcard) not in shown]

@@ -23,7 +23,7 @@ def read(
     if (
         rcode not in ANSWERED and not aliases
     ):  # BIND fails beside the aliases it could not follow to their end
-        return ServerAnswer(server=server, rcode=rcode, why=why(message))
+        return ServerAnswer(server=server, rcode=rcode, why=why_of(message))
     records = rdatas(message, name, rdtype)
     if walking and not message.flags & dns.flags.AA and not records and not aliases:
         return ServerAnswer(server=server, rcode="LAME")
@@ -54,7 +54,7 @@ def _ttl(message: dns.message.Message, name: dns.name.Name, rdtype: str) -> int 
     )
 
 
-def why(message: dns.message.Message) -> str:
+def why_of(message: dns.message.Message) -> str:
     """The server's own explanation of a failure, "" where it gives none (RFC 8914)."""
     texts = [error.text or error.code.name.replace("_", " ").lower() for error in message.extended_errors()]
     return clean("; ".join(texts), 200)

@@ -28,7 +28,7 @@ from outbound import call
 from validation.addresses import IPNetwork, may_connect, networks
 from validation.answers import ANSWERED, Addresses, Answer, Delegation, Server, ServerAnswer
 from validation.deadline import Deadline
-from validation.replies import alias, final_rdatas, name_of, rdatas, read, text_of
+from validation.replies import alias, final_rdatas, name_of, rdatas, read, text_of, why_of
 from validation.untrusted import clean
 
 MAX_CHAIN = 8
@@ -99,6 +99,16 @@ class Resolver:
             return ()
         return self._ask_all(self._publics, asked, "TXT")
 
+    def fails_dnssec(self, name: str) -> str:
+        """Why a validating resolver does not believe this very record set, "" where it does or nobody validates.
+
+        Only for what is there already: a resolver that is asked too early remembers its "no".
+        """
+        try:
+            return self._recurse(name_of(name), "TXT")[2]
+        except dns.exception.DNSException:
+            return ""
+
     def name_servers(self, name: str) -> tuple[str, ...]:
         """The host names of the closest enclosing zone's name servers: they tell who keeps the zone."""
         if not self._nameservers:
@@ -151,17 +161,18 @@ class Resolver:
             name = name_of(text)
         except dns.exception.DNSException:
             return Answer(name=clean(text), rdtype=rdtype, zone="", failure="MALFORMED")
-        seen, bogus = [name], False
+        seen, bogus, why = [name], False, ""
         lacking: list[str] = []
         while True:
             delegation = self._delegation(name)
-            bogus = bogus or delegation.bogus
+            bogus, why = bogus or delegation.bogus, why or delegation.why
             replies = self._ask_servers(delegation, name, rdtype, everywhere=everywhere)
             bogus = bogus or any(reply.bogus for reply in replies)
             chain = tuple(text_of(link) for link in seen[1:])
             answer = Answer(
                 name=text_of(name), rdtype=rdtype, zone=delegation.zone, servers=replies, chain=chain,
                 lacking=tuple(lacking), bogus=bogus, failure="" if delegation.servers else delegation.rcode,
+                why=why,
             )  # fmt: skip
             target = alias(replies)
             if target is None:
@@ -170,7 +181,7 @@ class Resolver:
             if target in seen or len(seen) > MAX_CHAIN:
                 return Answer(
                     name=text_of(name), rdtype=rdtype, zone=delegation.zone, servers=replies,
-                    chain=(*chain, text_of(target)), bogus=bogus, loop=True,
+                    chain=(*chain, text_of(target)), bogus=bogus, loop=True, why=why,
                 )  # fmt: skip
             seen.append(target)
             name = target
@@ -232,27 +243,29 @@ class Resolver:
 
         A failure below the registered domain may be the name's own (an alias in a circle): its servers tell more.
         """
-        bogus = False
+        why = ""
         registered = suffixes.registrable(text_of(name)).count(".") + 1
         for depth in range(len(name.labels) - 1):
             candidate = dns.name.Name(name.labels[depth:])
             message, problem, failed = self._recurse(candidate, "NS")
-            bogus = bogus or failed
+            why = why or failed
             if message is None:
                 if problem == "SERVFAIL" and len(candidate.labels) - 1 > registered:
                     continue
-                return Delegation(zone=text_of(candidate), servers=(), rcode=problem, bogus=bogus)
+                return Delegation(
+                    zone=text_of(candidate), servers=(), rcode=problem, bogus=bool(why), why=why
+                )
             hosts = [rdata.target for rdata in rdatas(message, candidate, "NS")]
             if hosts:
                 found = self._server_addresses(hosts)
                 return Delegation(
-                    text_of(candidate), found, "NOERROR" if found else "UNREACHABLE", bogus,
-                    hosts=tuple(sorted(text_of(host) for host in hosts)),
+                    text_of(candidate), found, "NOERROR" if found else "UNREACHABLE", bool(why),
+                    hosts=tuple(sorted(text_of(host) for host in hosts)), why=why,
                 )  # fmt: skip
-        return Delegation(zone="", servers=(), rcode="NXDOMAIN", bogus=bogus)
+        return Delegation(zone="", servers=(), rcode="NXDOMAIN", bogus=bool(why), why=why)
 
-    def _recurse(self, name: dns.name.Name, rdtype: str) -> tuple[dns.message.Message | None, str, bool]:
-        """The first usable reply of a recursive resolver, why there is none, and whether DNSSEC is to blame."""
+    def _recurse(self, name: dns.name.Name, rdtype: str) -> tuple[dns.message.Message | None, str, str]:
+        """The first usable reply of a recursive resolver, why there is none, and what DNSSEC is to blame for."""
         problem = "TIMEOUT"
         for server in self._recursives:
             message, problem = self._exchange(server, name, rdtype)
@@ -260,12 +273,12 @@ class Resolver:
                 continue
             problem = dns.rcode.to_text(message.rcode())
             if problem in ANSWERED:
-                return message, "", False
+                return message, "", ""
             if problem == "SERVFAIL":
                 unchecked = self._answers_unchecked(server, name, rdtype)
                 if unchecked is not None:
-                    return unchecked, "", True
-        return None, problem, False
+                    return unchecked, "", why_of(message) or problem
+        return None, problem, ""
 
     def _server_addresses(self, hosts: Iterable[dns.name.Name]) -> tuple[Server, ...]:
         """At least one address of each host before a second of any; private ones are left out (an NS record is a

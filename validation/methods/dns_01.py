@@ -12,16 +12,31 @@ from django.utils.translation import gettext_lazy as _
 from identifiers import suffixes
 from identifiers.names import Name
 from validation.answers import Answer
+from validation.diagnosis import dns as diagnosis
+from validation.diagnosis.dns import Diagnosis, Wanted
 from validation.key_authorization import LABEL, value_of
 from validation.methods.base import Instruction, Text
 from validation.models import Authorization, Challenge
 from validation.problems import Finding
+from validation.providers import recognised, relative
 from validation.resolver import Resolver
 from validation.untrusted import clean
 
 TTL = 300
-_QUOTES = "\"'“”„‘’«»`\\"
-_ENOUGH = 10  # so many characters of a value are no coincidence
+# What is looked for elsewhere: nothing that could be published is the cause of the others.
+_UNEXPLAINED = frozenset({"dns_nothing", "dns_wrong_value", "dns_cname_empty"})
+# Where no line that could be published at the name is the cure.
+_NO_LINE = frozenset(
+    {
+        "dns_bogus",
+        "dns_servfail",
+        "dns_timeout",
+        "dns_lame",
+        "dns_no_tcp",
+        "dns_nxdomain_zone",
+        "dns_some_servers",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -54,112 +69,53 @@ class Dns01:
         )
 
     def look(self, authorization: Authorization, challenge: Challenge, now: datetime) -> Finding:
-        wanted = self.instruction(challenge, authorization.identifier)
+        told = self.instruction(challenge, authorization.identifier)
+        wanted = Wanted(
+            told.full_name, told.value, told.zone, authorization.identifier, challenge.key_authorization
+        )
         resolver = self.make_resolver()
-        answer = resolver.txt(wanted.full_name)
-        slug, more = _judge(answer, wanted)
-        if slug in ("dns_nothing", "dns_wrong_value", "dns_cname_empty"):
-            slug, more = _explain(slug, answer, wanted, authorization, challenge, resolver)
-        facts = _facts(answer, wanted, now) | more
-        seen = ", ".join(answer.values) or str(more.get("elsewhere", ""))
+        answer = resolver.txt(wanted.name)
+        found = diagnosis.at_the_name(answer, wanted)
+        if found.slug in _UNEXPLAINED:
+            earlier = _earlier_values(authorization, challenge)
+            found = diagnosis.elsewhere(found, answer, wanted, resolver, earlier)
+        elif found.slug == "in_place":
+            found = _still_remembered(wanted, resolver, now)
+        hosts = () if found.slug == "in_place" else resolver.name_servers(wanted.name)
+        seen = ", ".join(answer.values) or str(found.facts.get("elsewhere", ""))
         return Finding(
-            slug,
-            in_place=slug == "in_place",
+            found.slug,
+            in_place=found.slug == "in_place",
             expected=wanted.value,
             seen=clean(seen),
-            facts=facts,
-            repair=wanted.line,
+            facts=_facts(answer, told, now, hosts) | found.facts,
+            repair="" if found.slug in _NO_LINE else told.line,
+            remove=found.remove,
         )
 
 
-def _judge(answer: Answer, wanted: Instruction) -> tuple[str, dict[str, Any]]:
-    """What the servers' answers come to, before anything is looked for elsewhere."""
-    if answer.loop:
-        return "dns_cname_loop", {"chain": " → ".join(answer.chain)}
-    if not answer.answered:
-        return _silence(answer, wanted)
-    having = [server for server in answer.good if wanted.value in server.values]
-    lacking = [str(server.server) for server in answer.good if wanted.value not in server.values]
-    if having and (lacking or answer.lacking):
-        return "dns_some_servers", {"lacking": ", ".join([*answer.lacking, *lacking])}
-    if answer.bogus:
-        return "dns_bogus", {}
-    if having:
-        return "in_place", {}
-    if answer.values:
-        return "dns_wrong_value", {}
-    if answer.chain:
-        return "dns_cname_empty", {"target": answer.chain[-1]}
-    return _nothing(answer, wanted), {}
+def _still_remembered(wanted: Wanted, resolver: Resolver, now: datetime) -> Diagnosis:
+    """It is there; does anybody not believe it, or still say no, and until when?"""
+    why = resolver.fails_dnssec(wanted.name)
+    if why:
+        return Diagnosis("dns_bogus", {"why": why})
+    for reply in resolver.txt_publicly(wanted.name):
+        if reply.answered and not reply.target and wanted.value not in reply.values:
+            left = reply.negative_ttl if reply.negative_ttl is not None else reply.ttl
+            facts: dict[str, Any] = {"resolver": str(reply.server)}
+            if left is not None:
+                facts["negative_until"] = _moment(now, left)
+            return Diagnosis("dns_remembered", facts)
+        if reply.bogus:
+            return Diagnosis("dns_bogus", {"why": reply.why or reply.rcode})
+    return Diagnosis("in_place")
 
 
-def _silence(answer: Answer, wanted: Instruction) -> tuple[str, dict[str, Any]]:
-    if answer.bogus:
-        return "dns_bogus", {}
-    if answer.rcode == "NXDOMAIN":
-        return "dns_nxdomain_zone", {}
-    return ("dns_timeout" if answer.rcode == "TIMEOUT" else "dns_servfail"), {}
+def _moment(now: datetime, seconds: int) -> str:
+    return (now + timedelta(seconds=min(seconds, 86400))).isoformat()
 
 
-def _nothing(answer: Answer, wanted: Instruction) -> str:
-    """Tell a name without the record from a domain that does not exist: the "no" then comes from further up."""
-    speakers = {server.soa for server in answer.good if server.soa} or {answer.zone}
-    above = all(speaker and wanted.zone.endswith(f".{speaker}") for speaker in speakers)
-    return "dns_nxdomain_zone" if above and answer.rcode == "NXDOMAIN" else "dns_nothing"
-
-
-def _explain(
-    slug: str,
-    answer: Answer,
-    wanted: Instruction,
-    authorization: Authorization,
-    challenge: Challenge,
-    resolver: Resolver,
-) -> tuple[str, dict[str, Any]]:
-    """Look for the usual slips: in the value itself, then at the names where providers' forms make it land."""
-    for seen in answer.values:
-        nearly = _nearly(seen, wanted.value, challenge.key_authorization)
-        if nearly:
-            return nearly, {}
-    if any(wanted.value.lower() == link.partition(".")[0] for link in answer.chain):
-        return "dns_cname_instead", {}
-    for misplaced, name in _wrong_names(wanted, authorization.identifier):
-        there = resolver.txt(name)
-        if wanted.value in there.values or any(_nearly(seen, wanted.value, "") for seen in there.values):
-            return misplaced, {"found_at": name, "elsewhere": wanted.value}
-    if slug == "dns_wrong_value" and _earlier_values(authorization, challenge) & set(answer.values):
-        return "dns_stale_value", {}
-    return slug, {"target": answer.chain[-1]} if answer.chain else {}
-
-
-def _nearly(seen: str, wanted: str, key_authorization: str) -> str:
-    """The slug for a value that was meant to be the wanted one, "" for any other."""
-    bare = seen.strip()
-    if bare.strip(_QUOTES).strip() == wanted and seen != wanted:
-        return "dns_quotes" if bare != wanted else "dns_trailing_data"
-    if wanted in seen and seen != wanted:
-        return "dns_trailing_data"
-    if seen != wanted and bare.lower() == wanted.lower():
-        return "dns_case"
-    if key_authorization and bare == key_authorization:
-        return "dns_http_value"
-    if len(bare) >= _ENOUGH and bare != wanted and wanted.startswith(bare):
-        return "dns_cut_off"
-    return ""
-
-
-def _wrong_names(wanted: Instruction, identifier: str) -> list[tuple[str, str]]:
-    names = [
-        ("dns_doubled_host", f"{wanted.full_name}.{wanted.zone}"),
-        ("dns_missing_underscore", wanted.full_name.removeprefix("_")),
-        ("dns_at_apex", identifier),
-    ]
-    if identifier != wanted.zone:
-        names.append(("dns_at_parent", f"{LABEL}.{identifier.partition('.')[2]}"))
-    return names
-
-
-def _earlier_values(authorization: Authorization, challenge: Challenge) -> set[str]:
+def _earlier_values(authorization: Authorization, challenge: Challenge) -> frozenset[str]:
     """The values this customer was shown for this name before."""
     earlier = (
         Challenge.objects.filter(
@@ -170,14 +126,20 @@ def _earlier_values(authorization: Authorization, challenge: Challenge) -> set[s
         .exclude(pk=challenge.pk)
         .order_by("-pk")
     )
-    return {value_of(key) for key in earlier.values_list("key_authorization", flat=True)[:50] if key}
+    return frozenset(value_of(key) for key in earlier.values_list("key_authorization", flat=True)[:50] if key)
 
 
-def _facts(answer: Answer, wanted: Instruction, now: datetime) -> dict[str, Any]:
+def _facts(answer: Answer, told: Instruction, now: datetime, hosts: tuple[str, ...]) -> dict[str, Any]:
+    provider = recognised(hosts)
+    apex = answer.zone or next((server.soa for server in answer.good if server.soa), "")
+    # A zone of its own below the registered domain changes what its form wants as the host.
+    zone = apex if not answer.chain and told.full_name.endswith(f".{apex}") and "." in apex else told.zone
     facts: dict[str, Any] = {
-        "name": wanted.full_name,
-        "host": wanted.host,
-        "zone": wanted.zone,
+        "name": told.full_name,
+        "host": provider.host_of(told.full_name, zone) if provider else relative(told.full_name, zone),
+        "zone": zone,
+        "provider": provider.slug if provider else "",
+        "name_servers": list(hosts[:4]),
         "rcode": answer.rcode,
         "servers": ", ".join(str(server.server) for server in answer.servers),
         "answers": [
@@ -192,5 +154,5 @@ def _facts(answer: Answer, wanted: Instruction, now: datetime) -> dict[str, Any]
     if answer.chain:
         facts["chain"] = " → ".join(answer.chain)
     if answer.negative_ttl:
-        facts["negative_until"] = (now + timedelta(seconds=min(answer.negative_ttl, 86400))).isoformat()
+        facts["negative_until"] = _moment(now, answer.negative_ttl)
     return facts

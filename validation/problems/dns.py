@@ -27,7 +27,7 @@ DNS: dict[str, Problem] = {
     "dns_doubled_host": Problem(
         _ERROR,
         _("The record is at %(found_at)s: your provider added the domain a second time."),
-        _("Edit the record and enter only %(host)s as the host, without %(zone)s at its end."),
+        _("Edit the record and enter only %(host)s as the host."),
     ),
     "dns_missing_underscore": Problem(
         _ERROR,
@@ -43,6 +43,31 @@ DNS: dict[str, Problem] = {
         _ERROR,
         _("The value is at %(found_at)s, which proves another name."),
         _("Add it with the host %(host)s: each name has a record of its own."),
+    ),
+    "dns_at_www": Problem(
+        _ERROR,
+        _("The value is at %(found_at)s, which proves the name with www."),
+        _("Add it with the host %(host)s: the name without www has a record of its own."),
+    ),
+    "dns_label_twice": Problem(
+        _ERROR,
+        _("The record is at %(found_at)s: _acme-challenge stands there twice."),
+        _("Edit the record so that its host is %(host)s."),
+    ),
+    "dns_misspelled_host": Problem(
+        _ERROR,
+        _("The record is at %(found_at)s: the host is misspelled."),
+        _("Change the host to %(host)s, with an underscore at its beginning and a hyphen in the middle."),
+    ),
+    "dns_wildcard_txt": Problem(
+        _ERROR,
+        _("The TXT record of %(wildcard)s answers for %(name)s too."),
+        _("Add the record with the host %(host)s: it goes before the wildcard, which may stay."),
+    ),
+    "dns_wildcard_cname": Problem(
+        _ERROR,
+        _("The alias (CNAME) of %(wildcard)s answers for %(name)s too, and leads to %(target)s."),
+        _("Add the TXT record with the host %(host)s: it goes before the wildcard, which may stay."),
     ),
     "dns_quotes": Problem(
         _ERROR,
@@ -64,6 +89,21 @@ DNS: dict[str, Problem] = {
         _("The value is there, but its end is missing."),
         _("Copy the whole value, 43 characters, and enter it again."),
     ),
+    "dns_cut_off_before": Problem(
+        _ERROR,
+        _("The value is there, but its beginning is missing."),
+        _("Copy the whole value, 43 characters, and enter it again."),
+    ),
+    "dns_altered": Problem(
+        _ERROR,
+        _("The value is there, but hyphens or underscores in it were changed or lost."),
+        _("Enter it again with the copy button, not by way of a word processor or a chat."),
+    ),
+    "dns_token": Problem(
+        _ERROR,
+        _("The record holds the name of the HTTP file."),
+        _("Enter the value shown for the TXT record instead."),
+    ),
     "dns_http_value": Problem(
         _ERROR,
         _("The record holds the text meant for the HTTP file."),
@@ -79,15 +119,25 @@ DNS: dict[str, Problem] = {
         _("%(name)s is an alias (CNAME) of %(target)s, and the value is not there."),
         _("Either publish the value at %(target)s, or delete the CNAME record and add the TXT record itself."),
     ),
+    "dns_cname_broken": Problem(
+        _ERROR,
+        _("%(name)s is an alias (CNAME) of %(target)s, and no DNS server answers for that."),
+        _("Delete the CNAME record and add the TXT record itself, or repair the DNS of %(target)s."),
+    ),
     "dns_some_servers": Problem(
         _WAITING,
         _("Some of your DNS servers have the value, others do not yet: %(lacking)s."),
         _("Usually this settles within minutes. If it does not, your DNS servers are not kept the same: tell your DNS provider."),
     ),
+    "dns_remembered": Problem(
+        _WAITING,
+        _("The record is there, but %(resolver)s will keep saying no until %(until)s."),
+        _("It looked before the record was there and remembers that. Nothing to do for you; we wait a little, then ask the CA."),
+    ),
     "dns_cname_loop": Problem(
         _ERROR,
         _("%(name)s is an alias (CNAME) that leads in a circle, or through too many steps."),
-        _("Correct the CNAME records: %(chain)s."),
+        _("Delete the CNAME record at %(name)s and add the TXT record itself. The circle: %(chain)s."),
     ),
     "dns_servfail": Problem(
         _ERROR,
@@ -99,9 +149,19 @@ DNS: dict[str, Problem] = {
         _("The DNS servers of %(zone)s do not answer."),
         _("If this lasts, ask your DNS provider whether the servers are running and reachable from everywhere: %(servers)s."),
     ),
+    "dns_lame": Problem(
+        _ERROR,
+        _("The name servers named for %(zone)s do not know it: %(servers)s."),
+        _("At your registrar, enter the name servers of the provider that keeps your DNS, or have the zone set up at these."),
+    ),
+    "dns_no_tcp": Problem(
+        _ERROR,
+        _("The DNS servers of %(zone)s cut their answer off and do not answer over TCP."),
+        _("Port 53 must be open for TCP as well as UDP. Fewer TXT records at %(name)s would help too."),
+    ),
     "dns_bogus": Problem(
         _ERROR,
-        _("The DNSSEC signatures of %(zone)s are not valid, so no CA may believe its DNS."),
+        _("The DNSSEC signatures of %(zone)s are not valid (%(why)s), so no CA may believe its DNS."),
         _("Ask your DNS provider to repair DNSSEC, or remove the DS record at your registrar if the domain is no longer signed."),
     ),
     "dns_nxdomain_zone": Problem(

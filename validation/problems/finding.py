@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from typing import Any, Self
 
 from validation.problems.kinds import Problem, Text
@@ -18,7 +19,8 @@ _LONGEST_SHOWN = 500
 class Finding:
     """What one look found. Everything in it is plain data, cleaned of what a stranger's server could put there.
 
-    `repair` is the exact line to publish, empty where publishing is not the cure.
+    `repair` is the exact line to publish, empty where publishing is not the cure; `remove` names the records that must
+    be gone for it, as `name. TYPE`, followed by a value where only that one is meant.
     """
 
     slug: str
@@ -27,6 +29,7 @@ class Finding:
     seen: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     repair: str = ""
+    remove: tuple[str, ...] = ()
 
     @property
     def problem(self) -> Problem:
@@ -35,6 +38,14 @@ class Finding:
     @property
     def severity(self) -> str:
         return self.problem.severity.value
+
+    @property
+    def until(self) -> datetime | None:
+        """Until when servers elsewhere may go on saying that there is nothing (RFC 2308), None where unknown."""
+        try:
+            return datetime.fromisoformat(str(self.facts["negative_until"]))
+        except (KeyError, ValueError):
+            return None
 
     @property
     def title(self) -> str:
@@ -53,11 +64,17 @@ class Finding:
         if stored.get("slug") not in _known():
             return None
         known = {name: stored[name] for name in cls.__dataclass_fields__ if name in stored}
-        return cls(**known)
+        return cls(**known | {"remove": tuple(stored.get("remove", ()))})
 
     def _filled(self, template: Text) -> str:
         return str(template) % _Blanks(
-            {**self.facts, "expected": self.expected, "seen": self.seen, "repair": self.repair}
+            {
+                **self.facts,
+                "expected": self.expected,
+                "seen": self.seen,
+                "repair": self.repair,
+                "until": f"{self.until:%H:%M} UTC" if self.until else "–",
+            }
         )
 
 

@@ -1,0 +1,1 @@
+"""What was seen, and what it comes to: the usual slips by name."""
