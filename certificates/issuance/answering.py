@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from audit.vocabulary import Action
 from certificates.connectors.base import AuthorizationStatus, ChallengeStatus
 from certificates.connectors.problems import OperatorMustAct
-from certificates.issuance import choosing, closing, waits
+from certificates.issuance import approvals, choosing, closing, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_authorization, sync_order
 from certificates.issuance.walk import Done, Walk
@@ -34,6 +34,9 @@ def answer_or_wait(walk: Walk) -> Done | None:
     for row in pending:
         if row.challenge() is None:
             return method_not_offered(walk, row)
+    unapproved = approvals.wait(walk)
+    if unapproved is not None:
+        return unapproved
     for row in pending:
         if row.insisted_at is None and row.shown_at is not None and now - row.shown_at > STILL_THERE:
             # The other names took long: make sure this one was not tidied away meanwhile.

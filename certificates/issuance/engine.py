@@ -14,6 +14,7 @@ from certificates.connection import connect, register
 from certificates.connectors.problems import CaError
 from certificates.issuance import (
     answering,
+    approvals,
     breaker,
     changing_key,
     choosing,
@@ -96,7 +97,7 @@ def take(step: Step, walk: Walk) -> Done | None:
         return failing.unexpected(walk, error)
     if step is not returning.give_back and any(name.startswith("ca.") for name in calls):
         breaker.succeeded(walk)
-    if step in TALKING and not (done is not None and done.until_shown):
+    if step in TALKING and not (done is not None and (done.until_shown or done.until_approved)):
         failing.recovered(walk, before)
     return done
 
@@ -108,8 +109,9 @@ def look_back(walk: Walk, done: Done) -> None:
     order, issuance = walk.order, walk.issuance
     pending = Authorization.objects.pending().filter(acme_orders=order)
     shown = done.until_shown and not pending.filter(shown_at__isnull=True, insisted_at__isnull=True).exists()
+    approved = done.until_approved and not approvals.missing(walk)
     ended = issuance.state == Issuance.State.WANTED and not reading.is_wanted(issuance)
-    if shown or ended:
+    if shown or approved or ended:
         AcmeOrder.objects.filter(pk=order.pk).wake(walk.now)
 
 
@@ -154,6 +156,8 @@ def of_the_account(order: AcmeOrder) -> Step | None:
 def before_order(walk: Walk) -> Step:
     if walk.order.intent_at is not None:
         return ordering.new_order
+    if approvals.first_for(walk):
+        return approvals.wait_before_order
     return limits.take_slot if walk.profile_chosen else profiling.choose
 
 
@@ -216,6 +220,7 @@ QUIET: set[Step] = {
     connect_to_ca,
     returning.give_back,
     stopping.stop,
+    approvals.wait_before_order,
     choosing.leave_disabled,
     preparing.make_key_and_csr,
     opening_account.move_to_customers_account,

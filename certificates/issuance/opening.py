@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
-from certificates.issuance import profiling, proving, sharing, waits
+from certificates.issuance import approvals, profiling, proving, sharing, waits
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -44,7 +44,8 @@ def is_theirs(walk: Walk, row: Authorization | None, facts: AuthorizationFacts) 
     if row is not None:
         # Another order of the same customer may have had it shown a moment ago.
         proving.enter(walk, [row])
-    return ledger.has_control(walk.owner, *name_of(facts), walk.now)
+    by_mail = approvals.counts(walk.order.account, walk.now)
+    return ledger.has_control(walk.owner, *name_of(facts), walk.now, by_mail=by_mail)
 
 
 def name_of(facts: AuthorizationFacts) -> tuple[str, bool]:
@@ -100,6 +101,8 @@ def method_for(walk: Walk, ascii_name: str, wildcard: bool) -> str:
     """Return the method that the customer chose for this name. Order and count of names are the CA's, never assumed."""
     for name in walk.issuance.names:
         if name["ascii"] == ascii_name and name["wildcard"] == wildcard:
+            if approvals.by_email(name):
+                return approvals.proof_for(walk.owner, ascii_name, wildcard=wildcard)
             return str(name["method"])
     return str(Method.HTTP if Name(ascii_name).is_ip else Method.DNS)
 

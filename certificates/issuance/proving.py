@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from certificates.issuance import approvals
 from certificates.issuance.walk import Walk
 from validation import ledger
 from validation.models import Authorization, Challenge
@@ -34,10 +35,11 @@ def enter(walk: Walk, rows: Iterable[Authorization]) -> None:
 
 def unproven(walk: Walk) -> list[Authorization]:
     """Return the authorizations whose name this customer has no current proof for."""
+    by_mail = approvals.counts(walk.order.account, walk.now)
     return [
         row
         for row in walk.authorizations()
-        if not ledger.has_control(walk.owner, row.identifier, row.wildcard, walk.now)
+        if not ledger.has_control(walk.owner, row.identifier, row.wildcard, walk.now, by_mail=by_mail)
     ]
 
 

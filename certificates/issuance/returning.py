@@ -5,7 +5,7 @@ from __future__ import annotations
 from certificates.connection import connect
 from certificates.connectors.base import Connector
 from certificates.connectors.problems import CaError, RetryAt, TryAgain
-from certificates.issuance import breaker, waits
+from certificates.issuance import approvals, breaker, proving, waits
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -60,5 +60,7 @@ def _authorizations(walk: Walk) -> list[Authorization]:
 
 def _to_be_returned(walk: Walk, row: Authorization) -> bool:
     if row.status == Authorization.Status.VALID:
-        return walk.order.account.shared and not used_elsewhere(walk, row)
+        # What the CA knew beforehand is not this order's: given back, it would be lost for the next certificate too.
+        beforehand = approvals.counts(walk.order.account, walk.now) and not proving.answered_challenge(row)
+        return walk.order.account.shared and not beforehand and not used_elsewhere(walk, row)
     return row.status == Authorization.Status.PENDING and not used_elsewhere(walk, row)

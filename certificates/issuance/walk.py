@@ -21,12 +21,21 @@ from validation.models import Authorization
 class Done:
     """The walk ends here: look again at `due_at`, or never (None), and write `values` with that.
 
-    `until_shown` says that the order waits for nothing but its names being seen in place.
+    `until_shown` says that the order waits for nothing but its names being seen in place, `until_approved` for nothing
+    but the answer of their domains' owners.
     """
 
-    def __init__(self, due_at: datetime | None, *, until_shown: bool = False, **values: Any) -> None:
+    def __init__(
+        self,
+        due_at: datetime | None,
+        *,
+        until_shown: bool = False,
+        until_approved: bool = False,
+        **values: Any,
+    ) -> None:
         self.due_at = due_at
         self.until_shown = until_shown
+        self.until_approved = until_approved
         self.values = values
 
 

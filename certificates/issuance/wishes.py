@@ -11,13 +11,23 @@ from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.csr import UnacceptableCSR, against
-from certificates.models import AcmeOrder, Activation, CaAccount, Campaign, Certificate, Issuance
+from certificates.issuance import approvals
+from certificates.models import (
+    AcmeOrder,
+    Activation,
+    ActivationName,
+    CaAccount,
+    Campaign,
+    Certificate,
+    Issuance,
+)
 from certificates.plan_csr import read_for
 from identifiers.names import Name
 from leases import ring
 from orders.models import Plan
 from validation import probing
 from validation.models import Authorization
+from validation.models.authorization import Method
 
 
 class NotReady(Exception):
@@ -93,14 +103,22 @@ def _as_configured(plan: Plan, activation: Activation, kind: str, now: datetime)
     return Issuance(
         plan=plan,
         kind=kind,
-        names=[
-            {"ascii": n.ascii, "wildcard": n.wildcard, "method": n.method} for n in activation.names.all()
-        ],
+        names=[_entry(n) for n in activation.names.all()],
         key_type="" if pasted else activation.key_type,
         subject={} if pasted else _subject(activation),
         csr=_pasted_csr(activation) if pasted else None,
         created_at=now,
     )
+
+
+def _entry(name: ActivationName) -> dict[str, object]:
+    entry: dict[str, object] = {"ascii": name.ascii, "wildcard": name.wildcard, "method": name.method}
+    return entry | approver_of(name.method, name.approver, name.approver_domain)
+
+
+def approver_of(method: str, address: str, domain: str) -> dict[str, str]:
+    """Return what an entry of an issuance's names says about who approves, nothing for other methods."""
+    return {"approver": address, "approver_domain": domain} if method == Method.EMAIL else {}
 
 
 def _finished_activation(plan: Plan) -> Activation:
@@ -245,20 +263,38 @@ def insist(authorization: Authorization, *, by: User, now: datetime) -> None:
     ring()
 
 
-def change_method(issuance: Issuance, name: str, method: str, *, by: User, now: datetime) -> None:
-    """Show control of `name` ("*.shop.example") another way. Nothing proven is lost. Raises NotPossible."""
+def change_method(
+    issuance: Issuance,
+    name: str,
+    method: str,
+    *,
+    by: User,
+    now: datetime,
+    approver: tuple[str, str] = ("", ""),
+) -> None:
+    """Show control of `name` ("*.shop.example") another way. Nothing proven is lost. Raises NotPossible.
+
+    `approver` is address and domain of whoever is asked by mail; the engine asks.
+    """
     if issuance.state != Issuance.State.WANTED:
         raise NotPossible(_("This request has ended."))
     if name.startswith("*.") and method == "http-01":
         raise NotPossible(_("A wildcard can only be shown by DNS."))
     if method == "dns-01" and Name.of(name).is_ip:
         raise NotPossible(_("An IP address can only be shown by HTTP."))
+    plain = Name.of(name)
+    if method == Method.EMAIL and plain.is_ip:
+        raise NotPossible(_("Nobody can be asked by mail about an IP address."))
+    shown_by = method
+    if method == Method.EMAIL:
+        shown_by = approvals.proof_for(issuance.plan.owner, plain.ascii, wildcard=plain.wildcard)
     with transaction.atomic():
-        names = [n | {"method": method} if _text(n) == name else n for n in issuance.names]
+        changed = {"method": method} | approver_of(method, *approver)
+        names = [n | changed if _text(n) == name else n for n in issuance.names]
         Issuance.objects.filter(pk=issuance.pk).update(names=names)
         Activation.objects.get(plan_id=issuance.plan_id).names.filter(
             ascii=name.removeprefix("*."), wildcard=name.startswith("*.")
-        ).update(method=method)
+        ).update(method=method, approver=approver[0], approver_domain=approver[1])
         pending = Authorization.objects.filter(
             acme_orders__in=AcmeOrder.objects.open().filter(issuance=issuance),
             identifier=name.removeprefix("*."),
@@ -268,8 +304,9 @@ def change_method(issuance: Issuance, name: str, method: str, *, by: User, now: 
         # A challenge that was answered cannot be taken back (RFC 8555 §7.5.1): the CA is looking already.
         # The rows are held while that is looked up: the engine answers under the same lock.
         for authorization in pending.select_for_update(of=("self",)):
-            if not authorization.challenges.filter(answered_at__isnull=False).exists():
-                authorization.choose(method, now)
+            answered = authorization.challenges.filter(answered_at__isnull=False).exists()
+            if not answered and authorization.method != shown_by:
+                authorization.choose(shown_by, now)
         AcmeOrder.objects.open().filter(issuance=issuance).wake(now)
     issuance.refresh_from_db()
     ring()
