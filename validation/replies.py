@@ -68,6 +68,26 @@ def negative(message: dns.message.Message) -> tuple[str, int | None]:
     return "", None
 
 
+def referred(message: dns.message.Message, name: dns.name.Name) -> list[dns.name.Name]:
+    """The name servers that a parent zone's answer names for the zone."""
+    sets = [*message.answer, *message.authority]
+    return [
+        rdata.target
+        for rrset in sets
+        if rrset.rdtype == dns.rdatatype.NS and rrset.name == name
+        for rdata in rrset
+    ]
+
+
+def glue(message: dns.message.Message | None) -> dict[dns.name.Name, list[str]]:
+    """The addresses that came along with a referral."""
+    found: dict[dns.name.Name, list[str]] = {}
+    for rrset in message.additional if message is not None else ():
+        if rrset.rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            found.setdefault(rrset.name, []).extend(str(rdata.address) for rdata in rrset)
+    return found
+
+
 def alias(replies: Sequence[ServerAnswer]) -> dns.name.Name | None:
     """Where to go on: an alias, unless some server has the records right here."""
     if any(reply.rdatas for reply in replies):

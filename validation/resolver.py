@@ -6,11 +6,10 @@ Everything that comes back is untrusted.
 
 from __future__ import annotations
 
-import ipaddress
-import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import MappingProxyType
 
 import dns.exception
 import dns.flags
@@ -19,7 +18,6 @@ import dns.name
 import dns.query
 import dns.rcode
 import dns.rdatatype
-import dns.resolver
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
@@ -28,7 +26,8 @@ from outbound import call
 from validation.addresses import IPNetwork, may_connect, networks
 from validation.answers import ANSWERED, Addresses, Answer, Delegation, Server, ServerAnswer
 from validation.deadline import Deadline
-from validation.replies import alias, final_rdatas, name_of, rdatas, read, text_of, why_of
+from validation.replies import alias, final_rdatas, glue, name_of, rdatas, read, referred, text_of, why_of
+from validation.server_names import servers, system_resolvers
 from validation.untrusted import clean
 
 MAX_CHAIN = 8
@@ -77,7 +76,7 @@ class Resolver:
             raise ImproperlyConfigured("the sandbox needs VALIDATION_NAMESERVERS: it never asks the real DNS")
         return cls(
             nameservers=nameservers,
-            recursives=() if nameservers else servers(settings.VALIDATION_RESOLVERS) or _system_resolvers(),
+            recursives=() if nameservers else servers(settings.VALIDATION_RESOLVERS) or system_resolvers(),
             publics=servers(settings.VALIDATION_PUBLIC_RESOLVERS),
             allowed=networks(settings.VALIDATION_ALLOWED_NETWORKS),
             deadline=deadline,
@@ -264,6 +263,19 @@ class Resolver:
                 )  # fmt: skip
         return Delegation(zone="", servers=(), rcode="NXDOMAIN", bogus=bool(why), why=why)
 
+    def _referral(self, name: dns.name.Name) -> Delegation:
+        """The servers that the parent zone names for a zone whose own servers fail: which of them, says their answer."""
+        zone = text_of(name)
+        above = self._walk(name.parent()) if name.parent() != dns.name.root else None
+        for server in above.servers if above is not None else ():
+            message, _ = self._exchange(server, name, "NS")
+            hosts = referred(message, name) if message is not None else []
+            if hosts:
+                found = self._server_addresses(hosts, glue(message))
+                names = tuple(sorted(text_of(host) for host in hosts))
+                return Delegation(zone, found, "NOERROR" if found else "UNREACHABLE", hosts=names)
+        return Delegation(zone=zone, servers=(), rcode="SERVFAIL")
+
     def _recurse(self, name: dns.name.Name, rdtype: str) -> tuple[dns.message.Message | None, str, str]:
         """The first usable reply of a recursive resolver, why there is none, and what DNSSEC is to blame for."""
         problem = "TIMEOUT"
@@ -280,14 +292,16 @@ class Resolver:
                     return unchecked, "", why_of(message) or problem
         return None, problem, ""
 
-    def _server_addresses(self, hosts: Iterable[dns.name.Name]) -> tuple[Server, ...]:
+    def _server_addresses(
+        self, hosts: Iterable[dns.name.Name], known: Mapping[dns.name.Name, list[str]] = MappingProxyType({})
+    ) -> tuple[Server, ...]:
         """At least one address of each host before a second of any; private ones are left out (an NS record is a
         stranger's word and must not point us into our own network)."""
         first: list[Server] = []
         more: list[Server] = []
         for host in sorted(hosts)[: MAX_SERVERS * 2]:
-            found = []
-            for rdtype in ("A", "AAAA"):
+            found = list(known.get(host, ()))
+            for rdtype in () if found else ("A", "AAAA"):
                 message, _, _ = self._recurse(host, rdtype)
                 if message is not None:
                     found += [str(rdata.address) for rdata in final_rdatas(message, rdtype)]
@@ -351,32 +365,3 @@ def _converse(
             return dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
     except (dns.exception.Timeout, OSError) as exc:
         raise (_CutShort() if cut else exc) from None
-
-
-def servers(texts: Iterable[str]) -> tuple[Server, ...]:
-    """Read "host", "host:port" and "[v6]:port" from the settings. Raises ImproperlyConfigured."""
-    return tuple(_server(text) for text in texts)
-
-
-def _server(text: str) -> Server:
-    host, port = text, "53"
-    if text.startswith("["):
-        host, closed, rest = text[1:].partition("]")
-        port = (rest.removeprefix(":") or "53") if closed else ""
-    elif text.count(":") == 1:
-        host, _, port = text.partition(":")
-    try:
-        number = int(port)
-        try:
-            address = str(ipaddress.ip_address(host))
-        except ValueError:
-            # A service of the same installation (docker compose): the operator's own name for it.
-            address = str(socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM)[0][4][0])
-    except (ValueError, OSError) as exc:
-        raise ImproperlyConfigured(f"not a DNS server: {text!r}") from exc
-    return Server(address, number)
-
-
-def _system_resolvers() -> tuple[Server, ...]:
-    system = dns.resolver.Resolver(configure=True)
-    return tuple(Server(str(address), system.port) for address in system.nameservers)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
+from validation.diagnosis import http as diagnosis
+from validation.diagnosis.http import Wanted
 from validation.fetcher import Fetcher
-from validation.key_authorization import value_of
 from validation.methods.base import Instruction, Text
 from validation.models import Authorization, Challenge
 from validation.problems import Finding
@@ -18,8 +19,12 @@ from validation.reports import FetchReport
 from validation.untrusted import clean
 
 FOLDER = "/.well-known/acme-challenge"
-_BOM = b"\xef\xbb\xbf"
 _SHOWN = 200
+# So long an explanation is believed: to find it, other addresses of the site are asked, which its owner's logs show.
+_EXPLAINED_FOR = timedelta(seconds=30)
+_UNREACHABLE = frozenset({"http_timeout", "http_refused", "http_closed", "http_no_route"})
+# Where no file that could be put there is the cure.
+_NO_LINE = frozenset({"http_no_address", "http_bad_url", "dns_cname_loop", "dns_timeout", "dns_servfail"})
 
 
 @dataclass(frozen=True)
@@ -48,59 +53,28 @@ class Http01:
         )
 
     def look(self, authorization: Authorization, challenge: Challenge, now: datetime) -> Finding:
-        wanted = self.instruction(challenge, authorization.identifier)
+        told = self.instruction(challenge, authorization.identifier)
+        wanted = Wanted(told.url, told.folder, told.file_name, told.content)
         fetcher = self.make_fetcher()
-        findings = [_judge(report, wanted) for report in fetcher.fetch_each(wanted.url)]
-        finding = _together(findings, wanted, authorization.identifier)
-        if finding.slug == "http_not_found" and _right(fetcher.fetch(f"{wanted.url}.txt"), wanted):
-            return Finding(
-                "http_txt_extension", in_place=False, expected=finding.expected, seen=finding.seen,
-                facts=finding.facts, repair=finding.repair,
-            )  # fmt: skip
-        return finding
+        findings = [_finding(report, wanted) for report in fetcher.fetch_each(wanted.url)]
+        finding = _together(findings, authorization.identifier)
+        return finding if finding.in_place else _explained(finding, wanted, fetcher, authorization, now)
 
 
-def _right(report: FetchReport, wanted: Instruction) -> bool:
-    """RFC 8555 §8.3: the body, whitespace at its end aside, with status 200."""
-    if report.problem or report.status != 200 or report.truncated:
-        return False
-    return report.body.rstrip() == wanted.content.encode("ascii")
-
-
-def _judge(report: FetchReport, wanted: Instruction) -> Finding:
+def _finding(report: FetchReport, wanted: Wanted) -> Finding:
     """What one address came to."""
-    right = _right(report, wanted)
-    slug = "in_place" if right else report.problem or _status(report) or _body(report, wanted)
+    slug = diagnosis.slug_of(report, wanted)
     return Finding(
         slug,
-        in_place=right,
+        in_place=slug == "in_place",
         expected=wanted.content,
         seen=_seen(report),
         facts=_facts(report, wanted),
-        repair=wanted.line,
+        repair="" if slug in _NO_LINE else wanted.content,
     )
 
 
-def _status(report: FetchReport) -> str:
-    if report.status == 200:
-        return ""
-    if report.status in (404, 410):
-        return "http_not_found"
-    return "http_forbidden" if report.status in (401, 403, 451) else "http_status"
-
-
-def _body(report: FetchReport, wanted: Instruction) -> str:
-    body, content = report.body, wanted.content.encode("ascii")
-    if body.removeprefix(_BOM).rstrip() == content and not report.truncated:
-        return "http_bom"
-    if body.strip() == value_of(wanted.content).encode("ascii"):
-        return "http_dns_value"
-    if wanted.file_name.encode("ascii") in body and content not in body:
-        return "http_echo"
-    return "http_too_large" if report.truncated else "http_wrong_body"
-
-
-def _together(findings: list[Finding], wanted: Instruction, identifier: str) -> Finding:
+def _together(findings: list[Finding], identifier: str) -> Finding:
     """One finding for all addresses: the CA may choose any, so one that fails is one too many."""
     # An address we have no route to (no IPv6 here) tells about us, unless there is no other.
     told = [finding for finding in findings if finding.slug != "http_no_route"] or findings
@@ -108,20 +82,36 @@ def _together(findings: list[Finding], wanted: Instruction, identifier: str) -> 
     if not failing:
         return told[0]
     if len(failing) == len(told):
-        return max(failing, key=lambda finding: _LOUDNESS.get(finding.slug, 1))
+        return failing[diagnosis.loudest([finding.slug for finding in failing])]
     there = failing[0]
-    return Finding(
-        "http_some_addresses",
-        in_place=False,
-        expected=wanted.content,
-        seen=there.seen,
-        facts={**there.facts, "there": there.title, "name": identifier},
-        repair=wanted.line,
+    address = str(there.facts["address"])
+    away = there.slug in _UNREACHABLE and ":" in address
+    # What nobody can reach has no business in public DNS; an old web server may still be somebody's.
+    useless = away or there.slug == "http_private_address"
+    kind = "AAAA" if ":" in address else "A"
+    return replace(
+        there,
+        slug="http_ipv6" if away else "http_some_addresses",
+        facts={**there.facts, "there": there.title, "name": identifier, "direct": there.slug},
+        remove=(f"{identifier}. {kind} {address}",) if useless else (),
     )
 
 
-# Several addresses that fail differently: the one that got furthest says most.
-_LOUDNESS = {"http_timeout": 0, "http_refused": 0, "http_private_address": 0, "http_no_route": -1}
+def _explained(
+    finding: Finding, wanted: Wanted, fetcher: Fetcher, authorization: Authorization, now: datetime
+) -> Finding:
+    """The same finding with its cause, where the site's other addresses tell; asked now and then, and at a click."""
+    direct = [finding.slug, finding.facts["status"], finding.seen]
+    before = authorization.last_finding
+    if before is not None and before.facts.get("direct_look") == direct:
+        asked = datetime.fromisoformat(str(before.facts["explained_at"]))
+        clicked = authorization.asked_at is not None and authorization.asked_at > asked
+        if now - asked < _EXPLAINED_FOR and not clicked:
+            return before
+    slug, found_at = diagnosis.explained(finding.slug, wanted, fetcher)
+    ending = found_at.removeprefix(f"{wanted.folder}{wanted.token}")
+    facts = {"found_at": found_at, "ending": ending, "direct_look": direct, "explained_at": now.isoformat()}
+    return replace(finding, slug=slug, facts={**finding.facts, **facts})
 
 
 def _seen(report: FetchReport) -> str:
@@ -130,9 +120,10 @@ def _seen(report: FetchReport) -> str:
     return clean(report.body.strip()[:_SHOWN], _SHOWN)
 
 
-def _facts(report: FetchReport, wanted: Instruction) -> dict[str, Any]:
+def _facts(report: FetchReport, wanted: Wanted) -> dict[str, Any]:
     name = wanted.url.partition("://")[2].partition("/")[0]
     last = report.hops[-1] if report.hops else None
+    first = report.hops[0] if report.hops else None
     return {
         "name": name,
         "zone": name,
@@ -140,8 +131,9 @@ def _facts(report: FetchReport, wanted: Instruction) -> dict[str, Any]:
         "status": report.status if report.status is not None else "–",
         "detail": report.detail,
         "url": wanted.url,
+        "sent_to": clean(first.location, 200) if first else "",
         "folder": wanted.folder,
-        "file_name": wanted.file_name,
+        "file_name": wanted.token,
         "hops": [
             {
                 "url": clean(hop.url, 300),

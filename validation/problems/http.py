@@ -72,13 +72,98 @@ HTTP: dict[str, Problem] = {
     ),
     "http_txt_extension": Problem(
         _ERROR,
-        _("The file was saved with the ending .txt."),
+        _("The file was saved with the ending %(ending)s."),
         _("Rename it to %(file_name)s, without an ending. Windows hides known endings: switch on “File name extensions” in the Explorer."),
+    ),
+    "http_wrong_folder": Problem(
+        _ERROR,
+        _("The file is there, but in another folder: %(found_at)s."),
+        _("Move it into %(folder)s. The folder .well-known begins with a dot."),
+    ),
+    "http_folder": Problem(
+        _ERROR,
+        _("There is a folder of this name, and the file is in it."),
+        _("The file itself must be called %(file_name)s and lie in %(folder)s."),
+    ),
+    "http_server_error": Problem(
+        _ERROR,
+        _("The server answers with an error of its own (%(status)s)."),
+        _("Look into the web server's error log. Best let it deliver the files in %(folder)s as they are, past any application."),
+    ),
+    "http_too_many": Problem(
+        _ERROR,
+        _("The server turns us away because of too many requests (%(status)s)."),
+        _("Exempt %(folder)s from request limits: a CA asks from several places at once."),
     ),
     "http_wrong_body": Problem(
         _ERROR,
         _("There is a page at this address, but its content is not the expected one."),
         _("The file must contain exactly the line shown and nothing else."),
+    ),
+    "http_html": Problem(
+        _ERROR,
+        _("The server answers with a web page instead of the file."),
+        _("Let the web server deliver %(folder)s as plain files, before any rule of the website's software."),
+    ),
+    "http_catch_all": Problem(
+        _ERROR,
+        _("The server answers every address in this folder with the same kind of page: the file is not there."),
+        _("Put %(file_name)s into %(folder)s and let the web server deliver it as it is, before any rule of the website's software."),
+    ),
+    "http_login": Problem(
+        _ERROR,
+        _("The server asks for a sign-in instead of showing the file."),
+        _("Exempt /.well-known/acme-challenge/ from the sign-in: a CA has no account with you."),
+    ),
+    "http_redirect_elsewhere": Problem(
+        _ERROR,
+        _("The server redirects to %(sent_to)s, where the file is not."),
+        _("Keep the path when redirecting, or exempt /.well-known/acme-challenge/ from the redirect."),
+    ),
+    "http_html_around": Problem(
+        _ERROR,
+        _("The expected line is there, but inside a web page."),
+        _("The file must contain exactly the line shown and nothing else: no HTML around it."),
+    ),
+    "http_trailing_data": Problem(
+        _ERROR,
+        _("The expected line is there, but with something more before or behind it."),
+        _("The file must contain exactly the line shown and nothing else."),
+    ),
+    "http_whitespace": Problem(
+        _ERROR,
+        _("The content is right, but blanks or line breaks stand before it or in it."),
+        _("The file must contain the line shown, in one piece, at its very beginning."),
+    ),
+    "http_quotes": Problem(
+        _ERROR,
+        _("The content is right, but quotation marks stand around it."),
+        _("Remove the quotation marks from the file."),
+    ),
+    "http_case": Problem(
+        _ERROR,
+        _("The content is right, but capital and small letters were changed."),
+        _("Copy the line shown into the file again."),
+    ),
+    "http_cut_off": Problem(
+        _ERROR,
+        _("The content is right, but its end is missing."),
+        _("Copy the whole line shown into the file: it has two parts with a dot between them."),
+    ),
+    "http_token": Problem(
+        _ERROR,
+        _("The file contains its own name instead of its content."),
+        _("Copy the line shown into the file: it begins with the name and goes on after a dot."),
+    ),
+    "http_other_account": Problem(
+        _ERROR,
+        _("The file answers for another account at the CA."),
+        _("Another program (certbot, a hosting panel) answers here by itself. Let it leave %(file_name)s alone, and put the line shown there."),
+    ),
+    "http_utf16": Problem(
+        _ERROR,
+        _("The content is right, but saved as Unicode (UTF-16)."),
+        _("Save the file again as ANSI or as UTF-8 without BOM. In PowerShell: Set-Content -Encoding ascii -NoNewline."),
     ),
     "http_dns_value": Problem(
         _ERROR,
@@ -109,6 +194,11 @@ HTTP: dict[str, Problem] = {
         _ERROR,
         _("The page at this address is much longer than the expected line."),
         _("The file must contain exactly the line shown and nothing else; perhaps the website answers with one of its own pages."),
+    ),
+    "http_ipv6": Problem(
+        _ERROR,
+        _("The file is right over IPv4, but the IPv6 address %(address)s does not answer."),
+        _("CAs try IPv6 first. Let the web server listen there too, or remove the AAAA record from DNS."),
     ),
     "http_some_addresses": Problem(
         _ERROR,

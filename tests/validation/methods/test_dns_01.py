@@ -113,11 +113,7 @@ def test_every_misconfiguration_has_its_word_and_its_repair(row, dns, case):
 
 @pytest.mark.parametrize(
     "case",
-    [
-        case
-        for case, (_, slug) in TABLE.items()
-        if slug not in ("in_place", *NO_LINE)
-    ],
+    [case for case, (_, slug) in TABLE.items() if slug not in ("in_place", *NO_LINE)],
 )
 def test_publishing_the_line_repairs_it(row, dns, case):
     TABLE[case][0](dns)

@@ -38,16 +38,16 @@ TABLE = {
         "in_place",
     ),
     "right as HTTP/1.0": (raw(f"HTTP/1.0 200 OK\r\n\r\n{KEY_AUTHORIZATION}".encode()), "in_place"),
-    "blank before": (page(" " + KEY_AUTHORIZATION), "http_wrong_body"),
+    "blank before": (page(" " + KEY_AUTHORIZATION), "http_whitespace"),
     "other text": (page("hello"), "http_wrong_body"),
     "empty": (page(""), "http_wrong_body"),
-    "only the token": (page(TOKEN), "http_echo"),
-    "another thumbprint": (page(f"{TOKEN}.other"), "http_echo"),
-    "value twice": (page(KEY_AUTHORIZATION * 2), "http_wrong_body"),
-    "value in html": (page(f"<pre>{KEY_AUTHORIZATION}</pre>"), "http_wrong_body"),
-    "lower case": (page(KEY_AUTHORIZATION.lower()), "http_wrong_body"),
+    "only the token": (page(TOKEN), "http_token"),
+    "another thumbprint": (page(f"{TOKEN}.other"), "http_other_account"),
+    "value twice": (page(KEY_AUTHORIZATION * 2), "http_trailing_data"),
+    "value in html": (page(f"<pre>{KEY_AUTHORIZATION}</pre>"), "http_html_around"),
+    "lower case": (page(KEY_AUTHORIZATION.lower()), "http_case"),
     "byte order mark": (page(b"\xef\xbb\xbf" + KEY_AUTHORIZATION.encode()), "http_bom"),
-    "utf-16": (page(KEY_AUTHORIZATION.encode("utf-16")), "http_wrong_body"),
+    "utf-16": (page(KEY_AUTHORIZATION.encode("utf-16")), "http_utf16"),
     "the dns value": (page(value_of(KEY_AUTHORIZATION)), "http_dns_value"),
     "200 that echoes the path": (page(ECHO), "http_echo"),
     "404 that echoes the path": (page(ECHO, 404), "http_not_found"),
@@ -56,8 +56,8 @@ TABLE = {
     "403": (page("no", 403), "http_forbidden"),
     "401": (page("no", 401), "http_forbidden"),
     "410": (page("gone", 410), "http_not_found"),
-    "500": (page("oops", 500), "http_status"),
-    "503": (page("later", 503), "http_status"),
+    "500": (page("oops", 500), "http_server_error"),
+    "503": (page("later", 503), "http_server_error"),
     "a big page": (page("x" * 5000), "http_too_large"),
     "a gigabyte": (endless, "http_too_large"),
     "right and then a lot": (page(KEY_AUTHORIZATION + "\n" * 5000), "http_too_large"),
@@ -71,7 +71,7 @@ TABLE = {
     "no https behind": (redirect(f"https://shop.example{PATH}"), "http_refused"),
     "closed at once": (hang_up, "http_closed"),
     "no http": (raw(b"220 mail.example ESMTP\r\n"), "http_no_http"),
-    "control characters": (page("\x1b[31m\x00<script>\u202e"), "http_wrong_body"),
+    "control characters": (page("\x1b[31m\x00<script>\u202e"), "http_html"),
 }
 
 
@@ -85,7 +85,8 @@ def test_every_misconfiguration_has_its_word(row, dns, web, settings, case):
     finding = look(row)
     assert finding.slug == slug
     assert finding.in_place == (slug == "in_place")
-    assert (finding.expected, finding.repair) == (KEY_AUTHORIZATION, KEY_AUTHORIZATION)
+    assert finding.expected == KEY_AUTHORIZATION
+    assert finding.repair == ("" if slug == "http_no_address" else KEY_AUTHORIZATION)
     assert finding.seen.isprintable()
     assert len(finding.seen) <= 200
     assert "–" not in finding.title
@@ -137,7 +138,8 @@ def test_an_unreachable_ipv6_beside_a_good_ipv4_is_named(row, dns, web):
     web.pages[PATH] = page(KEY_AUTHORIZATION)
     dns.add("shop.example", "AAAA", "::1")
     finding = look(row)
-    assert (finding.slug, finding.facts["address"]) == ("http_some_addresses", "::1")
+    assert (finding.slug, finding.facts["address"]) == ("http_ipv6", "::1")
+    assert finding.remove == ("shop.example. AAAA ::1",)
 
 
 def test_a_private_address_beside_a_good_one_is_named(row, dns, web):
