@@ -17,6 +17,7 @@ from django.template.loader import render_to_string
 from accounts.models import Letter
 from audit.record import record
 from audit.vocabulary import Action
+from leases.inserts import insert_once
 from outbound import call
 
 BACK_OFF = [timedelta(minutes=1), timedelta(minutes=10), timedelta(minutes=100)]
@@ -66,21 +67,20 @@ def post(
     order_id: uuid.UUID | None = None,
 ) -> Letter:
     """Put a finished text into the letter box; a second letter for the same occasion is the first one."""
-    letter, _created = Letter.objects.get_or_create(
+    letter = insert_once(
+        Letter,
         occasion=occasion,
-        defaults={
-            "to": to,
-            "kind": kind,
-            # One line: whatever a subject is made of, it cannot add a header.
-            "subject": " ".join(subject.split())[:200],
-            "body": body,
-            "plan_id": plan_id,
-            "order_id": order_id,
-            "created_at": now,
-            "due_at": now,
-        },
+        to=to,
+        kind=kind,
+        # One line: whatever a subject is made of, it cannot add a header.
+        subject=" ".join(subject.split())[:200],
+        body=body,
+        plan_id=plan_id,
+        order_id=order_id,
+        created_at=now,
+        due_at=now,
     )
-    return letter
+    return letter or Letter.objects.get(occasion=occasion)
 
 
 def message_id(letter: Letter) -> str:

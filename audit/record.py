@@ -10,6 +10,7 @@ from django.db import models
 
 from audit.models import Entry
 from audit.vocabulary import Action
+from leases.inserts import insert
 
 
 class Actor(Protocol):
@@ -35,7 +36,8 @@ def record(
     Call it inside the transaction that makes the change, so that neither exists without the other.
     """
     person = None if isinstance(by, str) else by
-    return Entry.objects.create(
+    return insert(
+        Entry,
         at=now,
         action=action,
         actor_id=person.pk if person else None,

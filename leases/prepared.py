@@ -30,11 +30,7 @@ class Prepared(Generic[Found]):
         self._built = threading.local()
 
     def __call__(self, *values: Any, using: str = "default") -> list[Found]:
-        known = self._built.__dict__
-        connection = connections[using]
-        if using not in known or known[using].compiler.connection is not connection:
-            known[using] = _Built(self._make, self._fields, using)
-        built: _Built = known[using]
+        connection, built = connections[using], self._built_for(using)
         if built.locks and connection.get_autocommit():
             raise TransactionManagementError("a row is held until a transaction ends, and none is running")
         params = list(built.params)
@@ -45,6 +41,17 @@ class Prepared(Generic[Found]):
             cursor.execute(built.sql, params)
             found = cursor.fetchall()
         return built.read(found) if found else []
+
+    def _built_for(self, using: str) -> _Built:
+        known = self._built.__dict__
+        if using not in known or known[using].compiler.connection is not connections[using]:
+            known[using] = _Built(self._make, self._fields, using)
+        built: _Built = known[using]
+        return built
+
+    def read(self, found: list[Any], using: str = "default") -> list[Found]:
+        """Return what another statement has answered with this query's columns, as this query would."""
+        return self._built_for(using).read(found)
 
     def first(self, *values: Any, using: str = "default") -> Found | None:
         """Return the first that is found, None when there is none. Slice the query where there may be many."""

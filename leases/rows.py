@@ -11,7 +11,7 @@ from collections.abc import Hashable
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import F, Q, Window
 from django.db.models.functions import RowNumber
 
@@ -55,10 +55,7 @@ class LeasedQuerySet(models.QuerySet[LeasedRow]):
         """Take the row for LEASE, or return None when another worker was there first."""
         lease = now + LEASE
         if self._is_plain:
-            if not statements.take(self.model, pk, now, lease):
-                return None
-            found: list[LeasedRow] = statements.held(self.model)(pk, lease)
-            return next(iter(found), None)
+            return statements.claim(self.model, pk, now, lease)
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=now)
         taken = self.filter(free, pk=pk, due_at__isnull=False, due_at__lte=now).update(
             lease_until=lease, epoch=F("epoch") + 1
@@ -98,7 +95,11 @@ class LeasedQuerySet(models.QuerySet[LeasedRow]):
 
     def _in_turn(self, turns: Turns, now: datetime) -> list[tuple[Any, Hashable]]:
         """Return some due rows as (key, owner), whoever's turn it is first; one owner's rows stay in their order."""
-        rows = list(self.due(now).values_list("pk", self.owner_path)[:WINDOW])
+        rows = (
+            statements.due_with_owners(self.model, self.owner_path, now, WINDOW)
+            if self._is_plain
+            else list(self.due(now).values_list("pk", self.owner_path)[:WINDOW])
+        )
         if len(rows) == WINDOW and turns.all_served({owner for _pk, owner in rows}):
             # All before us are owners whose turn has been: is there anybody behind them?
             rows = list((turns.behind(lambda: self._heads(now)) | dict(rows)).items())
@@ -127,18 +128,55 @@ class Leased(models.Model):
         abstract = True
 
     def write(self, **values: Any) -> None:
-        """Write columns under the claim. Raises LeaseLost when the epoch has moved on."""
-        written = statements.write(self, self.epoch, values)
+        """Write columns under the claim, and what was kept. Raises LeaseLost when the epoch has moved on."""
+        kept = self._kept_values()
+        both = {**kept, **values}
+        if not both:
+            return
+        written = statements.write(self, self.epoch, both)
         if written is None:
-            written = type(self)._default_manager.filter(pk=self.pk, epoch=self.epoch).update(**values)
+            written = type(self)._default_manager.filter(pk=self.pk, epoch=self.epoch).update(**both)
         if written != 1:
             raise LeaseLost(f"{type(self).__name__} {self.pk}")
         for name, value in values.items():
             setattr(self, name, value)
+            kept.pop(name, None)
+        if kept:
+            self._stored(dict(kept))
 
-    def renew_lease(self, now: datetime) -> None:
-        """Hold on for another LEASE, right before an irreversible call. Raises LeaseLost."""
-        self.write(lease_until=now + LEASE)
+    def keep(self, **values: Any) -> None:
+        """Take over what was merely read, to be written with the next write of this claim: one statement less.
+
+        For what a new look would find again, should this process die before: never for an intent. Call `flush` before
+        a request that changes anything elsewhere, where no other write stands between.
+        """
+        for name, value in values.items():
+            setattr(self, name, value)
+        self._kept_values().update(values)
+
+    def flush(self) -> None:
+        """Write what was kept, if anything was. Raises LeaseLost."""
+        if self._kept_values():
+            self.write()
+
+    def _kept_values(self) -> dict[str, Any]:
+        kept: dict[str, Any] = self.__dict__.setdefault("_kept", {})
+        return kept
+
+    def _stored(self, written: dict[str, Any]) -> None:
+        """Forget what was kept once it is committed: a transaction that fails leaves it to the next write."""
+        kept = self._kept_values()
+
+        def forget() -> None:
+            for name, value in written.items():
+                if name in kept and kept[name] is value:
+                    del kept[name]
+
+        transaction.on_commit(forget)
+
+    def renew_lease(self, now: datetime, **values: Any) -> None:
+        """Hold on for another LEASE, right before an irreversible call, and write `values` with it. Raises LeaseLost."""
+        self.write(lease_until=now + LEASE, **values)
 
     def let_go(self, due_at: datetime | None, **values: Any) -> None:
         """End the claim: look again at `due_at`, or never (None: the story is over). Raises LeaseLost."""

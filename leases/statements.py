@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import connections, models, router
 
 from leases.columns import field_of, is_plain, stored, table_and_key
 from leases.prepared import Prepared
+
+Row = TypeVar("Row", bound=models.Model)
 
 _DUE = "due_at IS NOT NULL AND due_at <= %s AND (lease_until IS NULL OR lease_until < %s)"
 
@@ -34,17 +36,22 @@ def due_keys(model: type[models.Model], now: datetime, most: int) -> list[Any]:
         return [model._meta.pk.to_python(row[0]) for row in cursor.fetchall()]
 
 
-def take(model: type[models.Model], pk: Any, now: datetime, lease: datetime) -> bool:
-    """Hold a due and free row until `lease`; False when another was first. A compare-and-swap."""
+def claim(model: type[Row], pk: Any, now: datetime, lease: datetime) -> Row | None:
+    """Hold a due and free row until `lease` and return it; None when another was first.
+
+    A compare-and-swap that answers with what it has written: nobody can have changed the row between claim and reading.
+    """
     using, (table, key) = router.db_for_write(model), table_and_key(model)
     at = _moment(now, using)
-    stored = model._meta.pk.get_db_prep_save(model._meta.pk.to_python(pk), connections[using])
+    stored_pk = stored(model._meta.pk, model._meta.pk.to_python(pk), using)
     with connections[using].cursor() as cursor:
         cursor.execute(
-            f"UPDATE {table} SET lease_until = %s, epoch = epoch + 1 WHERE {key} = %s AND {_DUE}",  # noqa: S608 - names of our own
-            [_moment(lease, using), stored, at, at],
+            f"UPDATE {table} SET lease_until = %s, epoch = epoch + 1 WHERE {key} = %s AND {_DUE}"  # noqa: S608 - names of our own
+            f" RETURNING {_columns(model)}",
+            [_moment(lease, using), stored_pk, at, at],
         )
-        return bool(cursor.rowcount == 1)
+        found = cursor.fetchall()
+    return next(iter(_whole(model).read(found, using)), None) if found else None
 
 
 def next_due(model: type[models.Model]) -> datetime | None:
@@ -89,9 +96,25 @@ def write(row: models.Model, epoch: int, values: dict[str, Any]) -> int | None:
 
 
 @lru_cache(maxsize=64)
-def held(model: type[models.Model]) -> Prepared[Any]:
-    """Return the question for the row with a key that is held until a moment."""
-    lease: Any = model._meta.get_field("lease_until")
-    return Prepared(
-        lambda pk, until: model._default_manager.filter(pk=pk, lease_until=until), model._meta.pk, lease
-    )
+def _columns(model: type[models.Model]) -> str:
+    return ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
+
+
+@lru_cache(maxsize=64)
+def _whole(model: type[Row]) -> Prepared[Row]:
+    """Return the question whose columns are those of `_columns`."""
+    return Prepared(lambda: model._base_manager.order_by())
+
+
+@lru_cache(maxsize=64)
+def _owned(model: type[models.Model], owner_path: str, most: int) -> Prepared[tuple[Any, Any]]:
+    due_at: Any = model._meta.get_field("due_at")
+    rows: Any = model._default_manager
+    return Prepared(lambda now: rows.due(now).values_list("pk", owner_path)[:most], due_at)
+
+
+def due_with_owners(
+    model: type[models.Model], owner_path: str, now: datetime, most: int
+) -> list[tuple[Any, Any]]:
+    """Return (key, owner) of the rows that are due and free, the longest waiting first."""
+    return _owned(model, owner_path, most)(now, using=router.db_for_read(model))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from accounts.models import Letter
 from leases import LEASE, LeaseLost
@@ -91,3 +92,51 @@ def test_waking_moves_only_rows_that_wait():
     due.refresh_from_db()
     assert waiting.due_at == NOW
     assert due.due_at == NOW - timedelta(minutes=5)
+
+
+def test_what_is_kept_is_written_with_the_next_write(django_assert_num_queries):
+    row = Letter.objects.claim(letter().pk, NOW)
+    with django_assert_num_queries(0):
+        row.keep(problem="refused", tries=1)
+        row.keep(tries=2)
+    assert (row.problem, row.tries) == ("refused", 2)
+    assert Letter.objects.get().problem == ""
+    with django_assert_num_queries(1):
+        row.let_go(None, tries=3)
+    row.refresh_from_db()
+    assert (row.problem, row.tries, row.due_at) == ("refused", 3, None)
+
+
+def test_what_is_kept_can_be_written_at_once_and_is_not_written_twice(
+    transactional_db, django_assert_num_queries
+):
+    row = Letter.objects.claim(letter().pk, NOW)
+    row.keep(problem="refused")
+    with django_assert_num_queries(1):
+        row.flush()
+        row.flush()
+    Letter.objects.filter(pk=row.pk).update(problem="changed by another")
+    row.renew_lease(NOW)
+    row.refresh_from_db()
+    assert row.problem == "changed by another"
+
+
+def test_a_failed_transaction_leaves_what_is_kept_to_the_next_write(transactional_db):
+    row = Letter.objects.claim(letter().pk, NOW)
+    row.keep(problem="refused")
+    with transaction.atomic():
+        row.write(tries=1)
+        transaction.set_rollback(True)
+    assert Letter.objects.get().problem == ""
+    row.renew_lease(NOW)
+    assert Letter.objects.get().problem == "refused"
+
+
+def test_what_is_kept_is_lost_with_the_claim():
+    row = Letter.objects.claim(letter().pk, NOW)
+    row.keep(problem="late")
+    later = NOW + LEASE + timedelta(seconds=1)
+    Letter.objects.claim(row.pk, later)
+    with pytest.raises(LeaseLost):
+        row.flush()
+    assert Letter.objects.get().problem == ""

@@ -43,10 +43,28 @@ def test_keys_that_are_uuids_come_back_as_such(alice):
         due_at=NOW,
     )
     assert statements.due_keys(Authorization, NOW, 5) == [row.pk]
-    assert statements.take(Authorization, row.pk, NOW, NOW + LEASE)
-    assert not statements.take(Authorization, row.pk, NOW, NOW + LEASE)
-    assert statements.held(Authorization)(row.pk, NOW + LEASE) == [row]
-    assert statements.held(Authorization)(row.pk, NOW) == []
+    assert statements.claim(Authorization, str(row.pk), NOW, NOW + LEASE) == row
+    assert statements.claim(Authorization, row.pk, NOW, NOW + LEASE) is None
+
+
+def test_a_claim_answers_with_the_row_as_it_was_written(alice, django_assert_num_queries):
+    order = issuance_for(plan_for(alice), due_at=NOW).acme_orders.get()
+    AcmeOrder.objects.filter(pk=order.pk).update(problem={"type": "x"}, authorization_urls=["https://ca/1"])
+    with django_assert_num_queries(1):
+        claimed = AcmeOrder.objects.claim(order.pk, NOW)
+    again = AcmeOrder.objects.get(pk=order.pk)
+    assert (claimed.epoch, claimed.lease_until) == (order.epoch + 1, NOW + LEASE)
+    assert {field.attname: getattr(claimed, field.attname) for field in AcmeOrder._meta.concrete_fields} == {
+        field.attname: getattr(again, field.attname) for field in AcmeOrder._meta.concrete_fields
+    }
+
+
+def test_due_rows_are_named_with_their_owners(alice):
+    order = issuance_for(plan_for(alice), due_at=NOW).acme_orders.get()
+    issuance_for(plan_for(alice), due_at=NOW + SOON)
+    path = AcmeOrder.objects.none().owner_path
+    assert statements.due_with_owners(AcmeOrder, path, NOW, 5) == [(order.pk, alice.pk)]
+    assert statements.due_with_owners(AcmeOrder, path, NOW - SOON, 5) == []
 
 
 def test_the_next_moment_is_that_of_a_free_row():
