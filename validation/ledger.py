@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from audit.record import record
 from audit.vocabulary import Action
 from identifiers.names import Name
+from leases.inserts import insert_once
+from leases.prepared import Prepared
 from validation import reuse
 from validation.models import Authorization, Control
 from validation.models.authorization import Method
@@ -45,23 +49,24 @@ def record_control(
     proven = (authorization.owner_id, authorization.identifier, authorization.wildcard)
     if proven != (owner.pk, name, wildcard):
         raise NotTheirs(f"authorization {authorization.pk} does not prove {identifier} for {owner.pk}")
-    with transaction.atomic():
-        control, created = Control.objects.get_or_create(
+    # No savepoint of its own: a conflict leaves the transaction as it was.
+    with transaction.atomic(savepoint=False):
+        control = insert_once(
+            Control,
             authorization=authorization,
             wildcard=wildcard,
-            defaults={
-                "owner": owner,
-                "identifier": name,
-                "method": method,
-                "shown_at": now,
-                "expires_at": reuse.expires(now),
-            },
+            owner=owner,
+            identifier=name,
+            method=method,
+            shown_at=now,
+            expires_at=reuse.expires(now),
         )
-        if created:
-            record(
-                Action.CONTROL_SHOWN, control, now=now, by="issuance", plan_id=authorization.plan_id,
-                name=control.text, method=method, until=control.expires_at.isoformat(),
-            )  # fmt: skip
+        if control is None:
+            return Control.objects.get(authorization=authorization, wildcard=wildcard)
+        record(
+            Action.CONTROL_SHOWN, control, now=now, by="issuance", plan_id=authorization.plan_id,
+            name=control.text, method=method, until=control.expires_at.isoformat(),
+        )  # fmt: skip
     return control
 
 
@@ -72,21 +77,31 @@ def has_control(
 
     An approval by mail is one only where `by_mail` says so: at a CA account that takes names as validated beforehand.
     """
-    current = Control.objects.of(owner).current(now).over(_key(identifier), wildcard=wildcard)
-    return (current if by_mail else current.by_machine()).exists()
+    name = Name(ascii=_key(identifier), wildcard=wildcard)
+    return not missing(owner, [name], now, by_mail=by_mail)
 
 
-def missing(owner: User, names: Iterable[Name], now: datetime) -> list[Name]:
-    """The names, in their order, for which this customer has no current proof; empty: go on."""
-    wanted = list(names)
-    current = (
-        Control.objects.of(owner)
-        .current(now)
-        .by_machine()
-        .filter(identifier__in={_key(name.ascii) for name in wanted})
-    )
-    shown = set(current.values_list("identifier", "wildcard"))
-    return [name for name in wanted if (_key(name.ascii), name.wildcard) not in shown]
+def missing(owner: User, names: Iterable[Name], now: datetime, *, by_mail: bool = False) -> list[Name]:
+    """The names, in their order, for which this customer has no current proof; empty: go on. `by_mail` as above."""
+    wanted = [(name, (_key(name.ascii), name.wildcard)) for name in names]
+    identifiers = {key for _name, (key, _wildcard) in wanted}
+    shown = set(_current(by_mail, len(identifiers))(owner.pk, now, *identifiers)) if wanted else set()
+    return [name for name, key in wanted if key not in shown]
+
+
+@lru_cache(maxsize=128)
+def _current(by_mail: bool, count: int) -> Prepared[Any]:
+    """Return the question for so many names: it is asked for every certificate."""
+
+    def proofs(owner: Any, now: datetime, *identifiers: str) -> QuerySet[Control, Any]:
+        current = Control.objects.of(owner).current(now).filter(identifier__in=identifiers).order_by()
+        return (current if by_mail else current.by_machine()).values_list("identifier", "wildcard")
+
+    return Prepared(proofs, _column("owner"), _column("expires_at"), *[_column("identifier")] * count)
+
+
+def _column(name: str) -> Any:
+    return Control._meta.get_field(name)
 
 
 def withdraw(control: Control, why: str, by: User | str, now: datetime) -> None:

@@ -7,14 +7,17 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from audit.record import record
 from audit.vocabulary import Action
+from leases.inserts import insert
+from leases.prepared import Prepared
 from validation import delegation
 from validation.methods import METHODS
-from validation.models import Authorization, Probe
+from validation.models import Authorization, Challenge, Probe
 from validation.problems import Finding
 
 log = logging.getLogger(__name__)
@@ -29,6 +32,17 @@ BACKOFF: tuple[tuple[timedelta, timedelta], ...] = (
 SELDOM = timedelta(hours=1)
 GAP = timedelta(seconds=3)
 EVERY = 10  # an unchanged finding is kept as a row only so often: a week of looking must not fill the table
+
+_AUTHORIZATION: Any = Challenge._meta.get_field("authorization")
+_TYPE: Any = Challenge._meta.get_field("type")
+# What Authorization.challenge() says, of the database.
+_challenge = Prepared(
+    lambda authorization, method: Challenge.objects.filter(authorization=authorization, type=method).order_by(
+        "pk"
+    )[:1],
+    _AUTHORIZATION,
+    _TYPE,
+)
 
 
 class AskedTooSoon(Exception):
@@ -79,7 +93,7 @@ def check_now(authorization: Authorization, now: datetime) -> None:
 def _find(authorization: Authorization, now: datetime) -> Finding:
     if authorization.expires_at is not None and authorization.expires_at <= now:
         return Finding("expired", in_place=False, facts={"name": authorization.text})
-    challenge = authorization.challenge()
+    challenge = _challenge.first(authorization.pk, authorization.method)
     method = METHODS[authorization.method]
     if not method.available or challenge is None:
         slug = "not_offered" if method.available else "email_not_offered"
@@ -144,7 +158,8 @@ def _differs(before: dict[str, object], after: dict[str, object]) -> bool:
 
 
 def _keep(authorization: Authorization, finding: Finding, now: datetime, took: timedelta) -> None:
-    Probe.objects.create(
+    insert(
+        Probe,
         authorization=authorization,
         at=now,
         method=authorization.method,

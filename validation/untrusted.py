@@ -12,5 +12,7 @@ def clean(sent: str | bytes, longest: int = LONGEST) -> str:
     Nothing is removed: a cleaned value must not become the expected one.
     """
     text = sent.decode("utf-8", "replace") if isinstance(sent, bytes) else sent
-    shown = "".join(character if character.isprintable() else "\ufffd" for character in text[: longest + 1])
+    shown = text[: longest + 1]
+    if not shown.isprintable():
+        shown = "".join(character if character.isprintable() else "\ufffd" for character in shown)
     return shown if len(shown) <= longest else shown[: longest - 1] + _CUT
