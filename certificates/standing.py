@@ -232,6 +232,9 @@ def _of_issuance(issuance: Issuance, now: datetime) -> Standing:
         return Standing(
             Headline.ISSUING, _("The certificate authority is making your certificate."), "ca", order.due_at
         )
+    if order.url is None and order.waiting_for == AcmeOrder.WaitingFor.CUSTOMER:
+        text = _("We have asked the domain’s owner by email. The order goes on as soon as they approve.")
+        return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
     if order.url is None:
         return Standing(Headline.CHECKING, _opening(order), "us", order.due_at)
     if order.answered_at is not None:
@@ -261,6 +264,8 @@ def _what_to_publish(issuance: Issuance, order: AcmeOrder) -> str:
         return _("One of your names cannot be shown this way. Choose another method for it.")
     if was_moved(issuance, order):
         return moved_text(published=True)
+    if any(name["method"] == "email" for name in issuance.names):
+        return _("We wait for the owner’s approval and for what proves each name. We go on by ourselves.")
     return _("Publish the record or file for each name. We keep looking and go on by ourselves.")
 
 

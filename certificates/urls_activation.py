@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, path
 
-from certificates.activation.views import approve, configure, once
+from certificates.activation.views import approve, asking, configure, hand_off, once
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("<uuid:plan_id>/activation/", configure.resume, name="activation"),
@@ -12,6 +12,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("<uuid:plan_id>/activation/csr/verify/", configure.verify_csr, name="activation-verify-csr"),
     path("<uuid:plan_id>/activation/contacts/", configure.contacts, name="activation-contacts"),
     path("<uuid:plan_id>/activation/methods/", configure.methods, name="activation-methods"),
+    path(
+        "<uuid:plan_id>/activation/methods/approvers/<int:number>/",
+        configure.approvers,
+        name="activation-approvers",
+    ),
     path("<uuid:plan_id>/activation/once/", once.page, name="activation-once"),
     path("<uuid:plan_id>/activation/once/<int:position>/", once.want, name="activation-once-want"),
     path("<uuid:plan_id>/activation/approve/", approve.approve, name="activation-approve"),
@@ -25,6 +30,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "<uuid:plan_id>/activation/approve/<int:position>/method/",
         approve.change_method,
         name="activation-method",
+    ),
+    path(
+        "<uuid:plan_id>/activation/approve/<int:position>/approver/",
+        asking.approver,
+        name="activation-approver",
+    ),
+    path("<uuid:plan_id>/activation/approve/<int:position>/resend/", asking.resend, name="activation-resend"),
+    path("<uuid:plan_id>/activation/hand-off/", hand_off.make, name="activation-hand-off"),
+    path(
+        "<uuid:plan_id>/activation/hand-off/withdraw/",
+        hand_off.withdraw,
+        name="activation-hand-off-withdraw",
     ),
     path(
         "<uuid:plan_id>/activation/approve/<int:position>/file/", approve.proof_file, name="activation-file"

@@ -14,6 +14,7 @@ urlpatterns = [
     path("", include("portal.urls_pages")),
     path("", include("orders.urls")),
     path("", include("validation.urls")),
+    path("", include("certificates.urls_links")),
     path("certificates/", include("certificates.urls")),
     path("accounts/", include("allauth.urls")),
     path("staff/", include("portal.urls_staff")),

@@ -14,8 +14,9 @@ from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.functional import Promise
 from django.utils.translation import ngettext
 
+from certificates.activation.asked import Asked, asked_about
 from certificates.activation.verdicts import Verdict, verdict_of
-from certificates.models import AcmeOrder, Issuance
+from certificates.models import AcmeOrder, CaAccount, Issuance
 from certificates.progress import ProgressStep, progress_of
 from certificates.standing import Standing, newest_order, standing_of, with_standing
 from orders.models import Plan
@@ -30,7 +31,10 @@ CALM_AFTER, SLOW_AFTER = timedelta(minutes=10), timedelta(hours=1)
 
 @dataclass(frozen=True)
 class NameToShow:
-    """One name of the request. `state` is opening, waiting, insisted, seen, asked, valid, invalid or stale."""
+    """One name of the request. `state` is approval, opening, waiting, insisted, seen, asked, valid, invalid or stale.
+
+    `mail` is where the question to its owner stands, None where the name is not shown by Email.
+    """
 
     position: int
     ascii: str
@@ -38,6 +42,7 @@ class NameToShow:
     method: str
     authorization: Authorization | None
     order_ended: bool
+    mail: Asked | None = None
 
     @property
     def text(self) -> str:
@@ -49,11 +54,13 @@ class NameToShow:
 
     @property
     def method_label(self) -> str | Promise:
-        return METHODS[self.method].label
+        return METHODS[self.method if self.mail is None else "email"].label
 
     @cached_property
     def state(self) -> str:
         row = self.authorization
+        if row is None and self.mail is not None and self.mail.waits and not self.order_ended:
+            return "approval"
         if row is None:
             return "stale" if self.order_ended else "opening"
         if row.status == Authorization.Status.VALID:
@@ -101,13 +108,20 @@ class NameToShow:
 
     @property
     def may_change_method(self) -> bool:
-        return self.state in {"opening", "waiting", "insisted", "seen", "stale", "invalid"} and bool(
-            self.other_methods
-        )
+        return self.state in {
+            "approval",
+            "opening",
+            "waiting",
+            "insisted",
+            "seen",
+            "stale",
+            "invalid",
+        } and bool(self.other_methods)
 
     @cached_property
     def other_methods(self) -> list[tuple[str, str | Promise]]:
-        return [(m.slug, m.label) for m in available_for(self.ascii, self.wildcard) if m.slug != self.method]
+        shown = self.method if self.mail is None else "email"
+        return [(m.slug, m.label) for m in available_for(self.ascii, self.wildcard) if m.slug != shown]
 
 
 @dataclass(frozen=True)
@@ -129,6 +143,12 @@ class Approval:
         return self.order is not None and self.order.status == AcmeOrder.Status.INVALID
 
     @property
+    def takes_mail(self) -> bool:
+        """True if the CA account of this order takes the owner's approval by mail."""
+        order = self.order
+        return order is not None and order.account.email_mode_at(self.now) != CaAccount.EmailMode.OFF
+
+    @property
     def told_by_name(self) -> bool:
         """True where the CA's words stand beside a name already."""
         return any(name.verdict is not None for name in self.names)
@@ -136,7 +156,9 @@ class Approval:
     @property
     def waiting(self) -> bool:
         """True while something is to be published that we do not see yet."""
-        return any(name.state == "waiting" for name in self.names)
+        return any(
+            name.state == "waiting" or (name.mail is not None and name.mail.waits) for name in self.names
+        )
 
     @property
     def shared_hosts(self) -> bool:
@@ -175,7 +197,13 @@ class Approval:
     def layout(self) -> str:
         """A fingerprint of what to publish: when it changes, the whole page part is drawn anew."""
         rows = [
-            (n.text, n.method, n.state in {"opening", "valid", "invalid", "stale"}, _line(n))
+            (
+                n.text,
+                n.method,
+                n.state in {"approval", "opening", "valid", "invalid", "stale"},
+                _line(n),
+                _mail(n),
+            )
             for n in self.names
         ]
         return _fingerprint([str(self.issuance.pk), self.refused, rows])
@@ -217,7 +245,7 @@ def approval_of(plan: Plan, now: datetime) -> Approval | None:
         order=order,
         standing=standing_of(plan, now),
         progress=progress_of(issuance),
-        names=_names(issuance, order),
+        names=_names(issuance, order, _asked(plan, issuance, order, now)),
         now=now,
         verdict=verdict_of(order.problem) if order is not None and not _of_staff(order) else None,
     )
@@ -228,7 +256,13 @@ def _of_staff(order: AcmeOrder) -> bool:
     return order.waiting_for == AcmeOrder.WaitingFor.OPERATOR
 
 
-def _names(issuance: Issuance, order: AcmeOrder | None) -> list[NameToShow]:
+def _asked(plan: Plan, issuance: Issuance, order: AcmeOrder | None, now: datetime) -> dict[str, Asked]:
+    if order is None or order.status == AcmeOrder.Status.INVALID:
+        return asked_about(plan, issuance.names, CaAccount.EmailMode.ASSISTED, now)
+    return asked_about(plan, issuance.names, order.account.email_mode_at(now), now)
+
+
+def _names(issuance: Issuance, order: AcmeOrder | None, asked: dict[str, Asked]) -> list[NameToShow]:
     rows = list(order.authorizations.all()) if order is not None else []
     known = {(row.identifier, row.wildcard): row for row in rows}
     ended = order is not None and order.status == AcmeOrder.Status.INVALID
@@ -240,8 +274,9 @@ def _names(issuance: Issuance, order: AcmeOrder | None) -> list[NameToShow]:
             method=_method(entry, known.get((entry["ascii"], entry["wildcard"])), ended),
             authorization=known.get((entry["ascii"], entry["wildcard"])),
             order_ended=ended,
+            mail=asked.get(text),
         )
-        for position, entry in enumerate(issuance.names, start=1)
+        for position, (text, entry) in enumerate(zip(issuance.texts, issuance.names, strict=True), start=1)
     ]
 
 
@@ -249,6 +284,10 @@ def _method(entry: dict[str, Any], row: Authorization | None, ended: bool) -> st
     """The method that is being shown: the CA's offer goes before the wish, which may come too late for this order."""
     under_way = row is not None and not ended and row.status == Authorization.Status.PENDING
     return str(row.method if row is not None and under_way else entry["method"])
+
+
+def _mail(name: NameToShow) -> tuple[str, str, bool] | None:
+    return (name.mail.state, name.mail.recipient, name.mail.may_resend) if name.mail is not None else None
 
 
 def _line(name: NameToShow) -> str:

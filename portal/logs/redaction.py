@@ -54,6 +54,8 @@ RULES: tuple[Rule, ...] = (
     _rule("-", r"\b[a-z2-9]{5}(?:-[a-z2-9]{5}){3,}\b", GONE, least=23),
     # Links that open something: a password reset, a confirmed address.
     _rule("/key/ /confirm-email/", r"(/password/reset/key/|/confirm-email/)[^/\s\"']+", rf"\1{GONE}"),
+    # What a domain's owner was mailed, and the link for whoever publishes.
+    _rule("/approval/ /publish/", r"(/approval/|/publish/)[^/\s\"']+", rf"\1{GONE}"),
     # JSON in base64url, the parts of a JWS.
     _rule("eyj", r"\beyJ[\w-]{16,}", "[JWS removed]"),
     # Base64 of such length is a key, a CSR, a certificate or a sealed blob; nothing that is searched for.

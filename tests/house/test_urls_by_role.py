@@ -94,6 +94,27 @@ ROWS = [
         # Without a wish it is for no way at all.
         post="in 404 404 404 404",
     ),
+    # The CA of this town takes no approval by mail, and nobody was asked.
+    Row(
+        "certificates/<uuid:plan_id>/activation/methods/approvers/<int:number>/",
+        get="in 404 404 404 404",
+        post=ALL_405,
+        values={"number": "1"},
+    ),
+    Row(
+        "certificates/<uuid:plan_id>/activation/approve/<int:position>/approver/",
+        get="in 404 404 404 404",
+        post="in 404 404 404 404",
+    ),
+    Row("certificates/<uuid:plan_id>/activation/approve/<int:position>/resend/", get=ALL_405, post="in 404 404 404 404"),
+    Row("certificates/<uuid:plan_id>/activation/hand-off/", get=ALL_405, post="in 404 on 404 404"),
+    Row("certificates/<uuid:plan_id>/activation/hand-off/withdraw/", get=ALL_405, post="in 404 on 404 404"),
+    # Only the link opens these, whoever one is; tests/certificates/activation has whoever holds one.
+    Row("approval/<str:token>/", get="404 404 404 404 404", post="404 404 404 404 404", values={"token": "none"}),
+    Row("publish/<str:token>/", get="404 404 404 404 404", post=ALL_405, values={"token": "none"}),
+    Row("publish/<str:token>/live/", get="404 404 404 404 404", post=ALL_405, values={"token": "none"}),
+    Row("publish/<str:token>/check/", get=ALL_405, post="404 404 404 404 404", values={"token": "none"}),
+    Row("publish/<str:token>/<int:position>/file/", get="404 404 404 404 404", post=ALL_405, values={"token": "none"}),
     # The CA comes without a name; only label and token of a challenge that is waited for say anything.
     Row(
         "dcv/<slug:label>/<str:token>",

@@ -77,9 +77,12 @@ def _write(row: Activation, choice: Choice, author: Author) -> bool:
 
 def _replace_names(row: Activation, names: Sequence[Name]) -> bool:
     """Put these names in place of the old ones, each with the method it had; True when none is left without."""
-    methods = {Name(name.ascii, name.wildcard): name.method for name in row.names.all()}
+    kept = {Name(name.ascii, name.wildcard): name for name in row.names.all()}
+    methods = {name: before.method for name, before in kept.items()}
     shared = {method for name, method in methods.items() if not name.wildcard}
     usual = shared.pop() if len(shared) == 1 else ""
+    # Who is asked by mail was chosen for the names that were there: others begin with a choice.
+    usual = "" if usual == Method.EMAIL else usual
     new = [
         ActivationName(
             activation=row,
@@ -87,6 +90,8 @@ def _replace_names(row: Activation, names: Sequence[Name]) -> bool:
             wildcard=name.wildcard,
             method=methods.get(name)
             or (Method.DNS.value if name.wildcard and any(methods.values()) else usual),
+            approver=kept[name].approver if name in kept else "",
+            approver_domain=kept[name].approver_domain if name in kept else "",
             position=position,
         )
         for position, name in enumerate(names)

@@ -49,10 +49,15 @@ def _same_names(running: Issuance, row: Activation) -> bool:
 
 
 def _take_methods(running: Issuance, row: Activation, author: Author) -> None:
-    methods = {name.text: name.method for name in row.names.all()}
+    names = {name.text: name for name in row.names.all()}
     for text, entry in zip(running.texts, list(running.names), strict=True):
-        if methods[text] != entry["method"]:
-            issuance.change_method(running, text, methods[text], by=author.user, now=author.now)
+        name = names[text]
+        approver = (name.approver, name.approver_domain)
+        asked = (entry.get("approver", ""), entry.get("approver_domain", ""))
+        if name.method != entry["method"] or approver != asked:
+            issuance.change_method(
+                running, text, name.method, by=author.user, now=author.now, approver=approver
+            )
 
 
 def _refuse_too_many(row: Activation, author: Author) -> None:

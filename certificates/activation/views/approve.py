@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from audit.vocabulary import Action
 from certificates import issuance as wishes
-from certificates.activation import steps
+from certificates.activation import handing_off, steps
 from certificates.activation.approving import Approval, NameToShow, approval_of
 from certificates.activation.saving.story import note
 from certificates.activation.views.door import author_of, of_plan, of_step, page
@@ -53,7 +53,7 @@ def live(request: HttpRequest, activation: Activation) -> HttpResponse:
 @of_plan
 def check(request: HttpRequest, activation: Activation) -> HttpResponse:
     """`Check now`."""
-    approval = _running(activation)
+    approval = running(activation)
     author = author_of(request)
     woken = wishes.look_again(approval.issuance, by=author.user, now=author.now)
     told = (
@@ -72,7 +72,7 @@ def check(request: HttpRequest, activation: Activation) -> HttpResponse:
 @of_plan
 def insist(request: HttpRequest, activation: Activation, position: int) -> HttpResponse:
     """`Ask the CA anyway`: the customer sees the record although we do not."""
-    name = _name(_running(activation), position)
+    name = name_of(running(activation), position)
     author = author_of(request)
     authorization = name.authorization
     if authorization is None:
@@ -89,8 +89,8 @@ def insist(request: HttpRequest, activation: Activation, position: int) -> HttpR
 @of_plan
 def change_method(request: HttpRequest, activation: Activation, position: int) -> HttpResponse:
     """Show control of one name another way."""
-    approval = _running(activation)
-    name = _name(approval, position)
+    approval = running(activation)
+    name = name_of(approval, position)
     method = request.POST.get("method", "")
     if method not in {offered.slug for offered in available_for(name.ascii, name.wildcard)}:
         messages.error(request, _("This method cannot be had for %(name)s.") % {"name": name.text})
@@ -110,7 +110,7 @@ def change_method(request: HttpRequest, activation: Activation, position: int) -
 @of_plan
 def try_again(request: HttpRequest, activation: Activation) -> HttpResponse:
     """`Try again` after the CA's verdict: a new order of the same request."""
-    approval = _running(activation)
+    approval = running(activation)
     author = author_of(request)
     return _wish(
         request,
@@ -124,7 +124,7 @@ def try_again(request: HttpRequest, activation: Activation) -> HttpResponse:
 @of_plan
 def proof_file(request: HttpRequest, activation: Activation, position: int) -> HttpResponse:
     """`Download file`: exactly the bytes that the CA wants to find. They are no secret: the whole world may read them."""
-    instruction = _name(_running(activation), position).instruction
+    instruction = name_of(running(activation), position).instruction
     if instruction is None or instruction.kind != "http" or not _FILE_NAME.fullmatch(instruction.file_name):
         raise Http404
     response = HttpResponse(instruction.content, content_type="application/octet-stream")
@@ -135,14 +135,14 @@ def proof_file(request: HttpRequest, activation: Activation, position: int) -> H
 # --- behind the doors ---------------------------------------------------------------------------------------
 
 
-def _running(activation: Activation) -> Approval:
+def running(activation: Activation) -> Approval:
     approval = approval_of(activation.plan, timezone.now())
     if approval is None:
         raise Http404
     return approval
 
 
-def _name(approval: Approval, position: int) -> NameToShow:
+def name_of(approval: Approval, position: int) -> NameToShow:
     if not 1 <= position <= len(approval.names):
         raise Http404
     return approval.names[position - 1]
@@ -183,10 +183,11 @@ def _context(request: HttpRequest, approval: Approval) -> dict[str, Any]:
         "approval": approval,
         "plan": approval.plan,
         "now": approval.now,
+        "link": handing_off.link_of(approval.issuance, approval.now),
         "rows": [
             {
                 "name": name,
-                "panel": _panel_link(request, approval, name),
+                "panel": panel_link(request, name, steps.APPROVE.url(approval.plan.pk)),
                 "often": approval.looking_often(name),
             }
             for name in approval.names
@@ -194,12 +195,12 @@ def _context(request: HttpRequest, approval: Approval) -> dict[str, Any]:
     }
 
 
-def _panel_link(request: HttpRequest, approval: Approval, name: NameToShow) -> str:
+def panel_link(request: HttpRequest, name: NameToShow, return_to: str) -> str:
     """The pretend hosting panel of the sandbox with the fields filled in; "" in production."""
     instruction = name.instruction
     if not settings.HOSTING_PANEL_URL or instruction is None:
         return ""
-    back = request.build_absolute_uri(steps.APPROVE.url(approval.plan.pk))
+    back = request.build_absolute_uri(return_to)
     if instruction.kind == "dns":
         fields = {"type": "TXT", "name": instruction.full_name, "value": instruction.value}
     else:

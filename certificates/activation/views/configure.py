@@ -6,14 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from certificates.activation import steps
 from certificates.activation.burnt import without_private_keys
+from certificates.activation.emailing import Choice, emailing_of, found_for
 from certificates.activation.forms.contacts import ADMIN_FIELDS, TECH_FIELDS, ContactsForm
 from certificates.activation.forms.csr import GENERATED_FIELDS, SUBJECT_FIELDS, CsrForm
 from certificates.activation.forms.methods import MethodsForm
@@ -167,18 +169,30 @@ def contacts(request: HttpRequest, activation: Activation) -> HttpResponse:
 # --- Step 3 -------------------------------------------------------------------------------------------------
 
 
+@require_GET
+@of_step(steps.METHODS)
+def approvers(request: HttpRequest, activation: Activation, number: int) -> HttpResponse:
+    """The select of who can be asked about the names below one domain: its DNS is looked up when Email is chosen."""
+    emailing = emailing_of(activation.plan, list(activation.names.all()), timezone.now())
+    question = next((question for question in emailing.questions if question.number == number), None)
+    if question is None or not emailing.offered:
+        raise Http404
+    choice = Choice(question, found_for(question.domain), question.stored)
+    return render(request, "certificates/activation/approver_choice.html", {"choice": choice})
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @of_step(steps.METHODS)
 def methods(request: HttpRequest, activation: Activation) -> HttpResponse:
-    if request.method != "POST":
-        return page(
-            request, activation, steps.METHODS, "methods.html", form=MethodsForm(activation=activation)
-        )
-    form = MethodsForm(request.POST, activation=activation)
-    good = form.is_valid()
     author = author_of(request)
+    emailing = emailing_of(activation.plan, list(activation.names.all()), author.now)
+    if request.method != "POST":
+        form = MethodsForm(activation=activation, emailing=emailing)
+        return page(request, activation, steps.METHODS, "methods.html", form=form)
+    form = MethodsForm(request.POST, activation=activation, emailing=emailing)
+    good = form.is_valid()
     try:
-        saving_methods.save(activation, form.chosen(), author)
+        saving_methods.save(activation, form.chosen(), author, form.approvers())
         if not good:
             return page(
                 request, activation, steps.METHODS, "methods.html", form=form, refused=True, status=422
