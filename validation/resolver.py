@@ -209,8 +209,9 @@ class Resolver:
         message, problem = self._exchange(server, name, rdtype)
         if message is None:
             return ServerAnswer(server=server, rcode=problem)
-        reply = read(server, message, name, rdtype, walking=not self._nameservers)
-        if reply.rcode == "SERVFAIL" and (self._nameservers or server in self._publics):
+        resolving = bool(self._nameservers) or server in self._publics
+        reply = read(server, message, name, rdtype, walking=not resolving)
+        if reply.rcode == "SERVFAIL" and resolving:
             return replace(reply, bogus=self._answers_unchecked(server, name, rdtype) is not None)
         return reply
 
@@ -251,6 +252,8 @@ class Resolver:
             if message is None:
                 if problem == "SERVFAIL" and len(candidate.labels) - 1 > registered:
                     continue
+                if problem == "SERVFAIL":
+                    return self._referral(candidate)
                 return Delegation(
                     zone=text_of(candidate), servers=(), rcode=problem, bogus=bool(why), why=why
                 )

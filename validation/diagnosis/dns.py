@@ -49,12 +49,14 @@ def at_the_name(answer: Answer, wanted: Wanted) -> Diagnosis:
     having = [server for server in answer.good if wanted.value in server.values]
     lacking = [str(server.server) for server in answer.good if wanted.value not in server.values]
     if having and (lacking or answer.lacking):
-        return Diagnosis("dns_some_servers", {"lacking": ", ".join([*answer.lacking, *lacking])})
+        return Diagnosis(
+            "dns_some_servers", {"lacking": ", ".join(dict.fromkeys([*answer.lacking, *lacking]))}
+        )
     if answer.bogus:
         return _bogus(answer)
     if having:
         return Diagnosis("in_place")
-    if answer.values:
+    if answer.values and not answer.chain:
         return Diagnosis("dns_wrong_value")
     if answer.chain:
         return Diagnosis("dns_cname_empty", {"target": answer.chain[-1]}, (_record(wanted.name, "CNAME"),))
@@ -66,8 +68,8 @@ def _silence(answer: Answer, wanted: Wanted) -> Diagnosis:
         return _bogus(answer)
     if answer.chain:
         target = answer.chain[-1]
-        facts = {"target": target, "why": _why(answer.servers)}
-        return Diagnosis("dns_cname_broken", facts, (_record(wanted.name, "CNAME"),))
+        slug = "dns_cname_empty" if answer.rcode == "NXDOMAIN" else "dns_cname_broken"
+        return Diagnosis(slug, {"target": target}, (_record(wanted.name, "CNAME"),))
     if answer.rcode == "NXDOMAIN":
         return Diagnosis("dns_nxdomain_zone")
     words = {server.rcode for server in answer.servers}
@@ -103,8 +105,8 @@ def elsewhere(
             return Diagnosis(nearly)
     if any(wanted.value.lower() == link.partition(".")[0] for link in answer.chain):
         return Diagnosis("dns_cname_instead", {}, (_record(wanted.name, "CNAME"),))
-    if first.slug == "dns_wrong_value" and earlier & set(answer.values):
-        return Diagnosis("dns_stale_value", _target(answer))
+    if earlier & set(answer.values):
+        return Diagnosis("dns_stale_value", _target(answer), first.remove)
     astray = _astray(wanted, resolver, answer.zone or _speaker(answer))
     if astray is not None:
         return astray

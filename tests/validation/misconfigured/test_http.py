@@ -1,0 +1,283 @@
+"""Every usual slip of a web server: we name it, and the very content we tell repairs it."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from datetime import timedelta
+
+import pytest
+
+from tests.conftest import NOW
+from tests.validation.conftest import KEY_AUTHORIZATION, TOKEN
+from tests.validation.fake_web import (
+    FakeWeb,
+    Page,
+    drip,
+    endless,
+    hang_up,
+    page,
+    raw,
+    redirect,
+    silence,
+    tls_context,
+)
+from validation.key_authorization import value_of
+from validation.methods.http_01 import Http01
+from validation.problems import Finding
+
+pytestmark = pytest.mark.server
+
+FOLDER = "/.well-known/acme-challenge/"
+PATH = FOLDER + TOKEN
+HTML = "<!doctype html><html><title>Shop</title><body>Welcome to our shop</body></html>"
+LOGIN = '<html><form><input name="user"><input type="password" name="p"></form></html>'
+HOST = "web.example"
+
+# What the server answers at the challenge's address, and what we must say.
+TABLE: dict[str, tuple[Page, str]] = {
+    "not found": (page("nothing here", 404), "http_not_found"),
+    "gone": (page("gone", 410), "http_not_found"),
+    "404 that repeats the path": (page(f"<html>No {PATH} here</html>", 404), "http_not_found"),
+    "404 with the right content": (page(KEY_AUTHORIZATION, 404), "http_not_found"),
+    "200 that repeats the path": (page(f"<html>No {PATH} here</html>"), "http_echo"),
+    "a web page": (page(HTML), "http_html"),
+    "a sign-in page": (page(LOGIN), "http_login"),
+    "password wanted": (page("no", 401), "http_forbidden"),
+    "forbidden": (page("no", 403), "http_forbidden"),
+    "blocked by law": (page("no", 451), "http_forbidden"),
+    "too many requests": (page("later", 429), "http_too_many"),
+    "broken application": (page("oops", 500), "http_server_error"),
+    "maintenance": (page("later", 503), "http_server_error"),
+    "partial content": (page(KEY_AUTHORIZATION, 206), "http_status"),
+    "other text": (page("hello"), "http_wrong_body"),
+    "empty file": (page(""), "http_wrong_body"),
+    "its own name": (page(TOKEN), "http_token"),
+    "another account": (page(f"{TOKEN}.9tQ4uVJiUPn5Xa0b8oZr3kQ1cYw2dE7fG6hL0mNpRsT"), "http_other_account"),
+    "cut off": (page(KEY_AUTHORIZATION[:-9]), "http_cut_off"),
+    "blank before": (page(f"  {KEY_AUTHORIZATION}"), "http_whitespace"),
+    "line break inside": (page(KEY_AUTHORIZATION.replace(".", ".\n")), "http_whitespace"),
+    "byte order mark": (page(b"\xef\xbb\xbf" + KEY_AUTHORIZATION.encode()), "http_bom"),
+    "utf-16": (page(KEY_AUTHORIZATION.encode("utf-16")), "http_utf16"),
+    "quotation marks": (page(f'"{KEY_AUTHORIZATION}"'), "http_quotes"),
+    "small letters": (page(KEY_AUTHORIZATION.lower()), "http_case"),
+    "the dns value": (page(value_of(KEY_AUTHORIZATION)), "http_dns_value"),
+    "in html": (page(f"<p>{KEY_AUTHORIZATION}</p>"), "http_html_around"),
+    "twice": (page(f"{KEY_AUTHORIZATION}\n{KEY_AUTHORIZATION}"), "http_trailing_data"),
+    "a long text": (page("x" * 5000), "http_too_large"),
+    "a gigabyte": (endless, "http_too_large"),
+    "control characters": (page("\x1b[31m\x00\u202e"), "http_wrong_body"),
+    "closed at once": (hang_up, "http_closed"),
+    "no http": (raw(b"220 mail.example ESMTP\r\n"), "http_no_http"),
+    "slow drip": (drip(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 4000, 0.05), "http_timeout"),
+    "silent": (silence, "http_timeout"),
+    "redirect to the front page": (redirect("/"), "http_redirect_elsewhere"),
+    "redirect to a lost page": (redirect(f"http://{HOST}/lost"), "http_redirect_elsewhere"),
+    "redirect to a sign-in": (redirect("/login?next=x"), "http_login"),
+    "redirect to itself": (redirect(PATH), "http_redirect_loop"),
+    "see other": (redirect("/x", 303), "http_bad_redirect"),
+    "redirect to a strange port": (redirect(f"http://{HOST}:8080/x"), "http_bad_redirect"),
+    "redirect to an address": (redirect("http://192.0.2.1/x"), "http_bad_redirect"),
+    "redirect to loopback": (redirect("http://127.0.0.1/x"), "http_bad_redirect"),
+    "redirect to a file": (redirect("file:///etc/passwd"), "http_bad_redirect"),
+    "redirect to an inner name": (redirect("http://private.example/x"), "http_private_address"),
+    "redirect to the metadata": (redirect("http://metadata.private.example/latest"), "http_private_address"),
+    "redirect to link-local": (redirect("http://linklocal.private.example/"), "http_private_address"),
+    "redirect to a mapped address": (redirect("http://mapped.private.example/"), "http_private_address"),
+    "redirect to nowhere": (redirect("http://nowhere.example/x"), "http_no_address"),
+    "redirect to closed https": (redirect(f"https://{HOST}{PATH}"), "http_refused"),
+}
+
+
+@pytest.fixture
+def web():
+    server = FakeWeb()
+    server.pages |= {"/": page(HTML), "/login?next=x": page(LOGIN)}
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def look(fetching, alice, authorization_of, web):
+    rows = {}
+
+    def at(name: str = HOST, *, port: int = 0, tls: int = 1) -> Finding:
+        row = rows.get(name) or rows.setdefault(name, authorization_of(alice, name, method="http-01"))
+        method = Http01(make_fetcher=fetching(port or web.port, tls, 1.0))
+        return method.look(row, row.challenge(), NOW)
+
+    return at
+
+
+@pytest.mark.parametrize("case", TABLE)
+def test_a_slip_is_named_and_its_content_repairs_it(look, web, case):
+    answer, slug = TABLE[case]
+    web.pages[PATH] = answer
+    finding = look()
+    assert (finding.slug, finding.in_place) == (slug, False)
+    assert finding.seen.isprintable()
+    assert len(finding.seen) <= 200
+    assert "–" not in f"{finding.title}{finding.advice}"
+    web.pages[PATH] = page(finding.repair or finding.expected)
+    assert look().in_place
+
+
+@pytest.mark.parametrize(
+    ("path", "slug", "found_at"),
+    [
+        (f"{PATH}.txt", "http_txt_extension", ".txt"),
+        (f"{PATH}.html", "http_txt_extension", ".html"),
+        (f"{PATH}/{TOKEN}", "http_folder", TOKEN),
+        (f"/{TOKEN}", "http_wrong_folder", f"/{TOKEN}"),
+        (f"/acme-challenge/{TOKEN}", "http_wrong_folder", "/acme-challenge/"),
+        (f"/well-known/acme-challenge/{TOKEN}", "http_wrong_folder", "/well-known/"),
+        (f"/.well-known/pki-validation/{TOKEN}", "http_wrong_folder", "pki-validation"),
+    ],
+)
+def test_a_file_in_another_place_is_found_there(look, web, path, slug, found_at):
+    web.pages[path] = page(KEY_AUTHORIZATION)
+    finding = look()
+    assert finding.slug == slug
+    assert found_at in finding.title + finding.facts["found_at"]
+    web.pages[PATH] = page(finding.repair)
+    assert look().in_place
+
+
+@pytest.mark.parametrize("body", [HTML, "ok", "x" * 9000])
+def test_a_site_that_answers_everything_is_told_as_such(look, web, body):
+    web.otherwise = page(body)
+    finding = look()
+    assert finding.slug == "http_catch_all"
+    web.pages[PATH] = page(finding.repair)
+    assert look().in_place
+
+
+def test_other_places_are_asked_only_now_and_then(fetching, alice, authorization_of, web):
+    row = authorization_of(alice, HOST, method="http-01")
+
+    def requests_of_a_look(now) -> int:
+        web.requests.clear()
+        row.finding = Http01(make_fetcher=fetching(web.port)).look(row, row.challenge(), now).as_json()
+        return len(web.requests)
+
+    web.pages[f"/{TOKEN}"] = page(KEY_AUTHORIZATION)
+    assert requests_of_a_look(NOW) > 1
+    assert requests_of_a_look(NOW + timedelta(seconds=5)) == 1
+    assert row.finding["slug"] == "http_wrong_folder"
+    assert requests_of_a_look(NOW + timedelta(seconds=31)) > 1
+    row.asked_at = NOW + timedelta(seconds=32)
+    assert requests_of_a_look(NOW + timedelta(seconds=33)) > 1
+
+
+def test_ipv6_that_does_not_answer_beside_a_good_ipv4_is_named_and_removed(world, look, web):
+    web.pages[PATH] = page(KEY_AUTHORIZATION)
+    finding = look("dual.example")
+    assert (finding.slug, finding.facts["address"]) == ("http_ipv6", "::1")
+    assert finding.remove == ("dual.example. AAAA ::1",)
+    world.remove(finding.remove[0], "dual.example")
+    assert look("dual.example").in_place
+    world.publish("dual.example. 60 IN AAAA ::1", "dual.example")
+
+
+def test_ipv6_that_serves_another_site_is_named(world, look, web):
+    web.pages[PATH] = page(KEY_AUTHORIZATION)
+    other = FakeWeb("::1", port=web.port)
+    try:
+        finding = look("dual.example")
+        assert (finding.slug, finding.facts["address"]) == ("http_some_addresses", "::1")
+        other.pages[PATH] = page(finding.repair)
+        assert look("dual.example").in_place
+    finally:
+        other.close()
+
+
+def test_an_old_address_that_still_stands_in_dns_is_named(look, web):
+    web.pages[PATH] = page(KEY_AUTHORIZATION)
+    old = FakeWeb("127.0.0.2", port=web.port)
+    try:
+        finding = look("two.example")
+        assert (finding.slug, finding.facts["address"]) == ("http_some_addresses", "127.0.0.2")
+        old.pages[PATH] = page(finding.repair)
+        assert look("two.example").in_place
+    finally:
+        old.close()
+
+
+def test_an_inner_address_beside_a_good_one_is_named_and_removed(world, look, web):
+    web.pages[PATH] = page(KEY_AUTHORIZATION)
+    finding = look("inner.example")
+    assert finding.remove == ("inner.example. A 192.168.0.10",)
+    world.remove(finding.remove[0], "inner.example")
+    assert look("inner.example").in_place
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("nowhere-to-go.example", "http_no_address"),
+        ("private.example", "http_private_address"),
+        ("metadata.private.example", "http_private_address"),
+        ("linklocal.private.example", "http_private_address"),
+        ("mapped.private.example", "http_private_address"),
+        ("closed.example", "http_refused"),
+        ("lame.example", "dns_servfail"),
+    ],
+)
+def test_a_name_that_leads_nowhere_useful_is_told_until_it_leads_to_the_server(world, look, web, name, slug):
+    web.pages[PATH] = page(KEY_AUTHORIZATION)
+    finding = look(name)
+    assert (finding.slug, web.requests) == (slug, [])
+    if slug.startswith("dns"):
+        return
+    zone = ".".join(name.split(".")[-2:])
+    for kind in ("A", "AAAA"):
+        world.remove(f"{name}. {kind}", zone)
+    world.publish(f"{name}. 60 IN A 127.0.0.1", zone)
+    assert look(name).in_place
+
+
+def test_https_behind_a_redirect_may_have_a_bad_certificate(look, web, tmp_path):
+    context, _der = tls_context(tmp_path, "wrong.example")
+    secure = FakeWeb(context=context)
+    web.pages[PATH] = redirect(f"https://{HOST}{PATH}")
+    secure.pages[PATH] = page(KEY_AUTHORIZATION)
+    try:
+        finding = look(tls=secure.port)
+        assert finding.in_place
+        assert [hop["status"] for hop in finding.facts["hops"]] == [301, 200]
+    finally:
+        secure.close()
+
+
+def test_https_that_is_broken_behind_a_redirect_is_named(look, web):
+    web.pages[PATH] = redirect(f"https://{HOST}{PATH}")
+    with socket.create_server(("127.0.0.1", 0)) as plain:
+        threading.Thread(target=lambda: plain.accept()[0].sendall(b"no TLS here"), daemon=True).start()
+        finding = look(tls=plain.getsockname()[1])
+    assert finding.slug == "http_tls_error"
+    web.pages[PATH] = page(finding.repair)
+    assert look().in_place
+
+
+@pytest.mark.parametrize(("hops", "slug"), [(10, "in_place"), (11, "http_redirect_loop")])
+def test_ten_redirects_are_followed_and_not_one_more(look, web, hops, slug):
+    web.pages[PATH] = redirect(f"/{TOKEN}?hop=1")
+    for hop in range(1, hops):
+        web.pages[f"/{TOKEN}?hop={hop}"] = redirect(f"/{TOKEN}?hop={hop + 1}")
+    web.pages[f"/{TOKEN}?hop={hops}"] = page(KEY_AUTHORIZATION)
+    assert look().slug == slug
+
+
+def test_a_port_that_lets_nobody_in_is_named(look):
+    with socket.socket() as full:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        # Two wait already; the third finds no place.
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(full.getsockname())
+        threading.Event().wait(0.1)
+        assert look(port=full.getsockname()[1]).slug == "http_timeout"
+        for one in waiting:
+            one.close()
