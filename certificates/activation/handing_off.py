@@ -89,7 +89,8 @@ def link_of(issuance: Issuance, now: datetime) -> str:
 
 def path_for_approver(approval: Approval, now: datetime) -> str:
     """Return the page for whoever has approved, "" where no request runs that would need anything published."""
-    issuance = Issuance.objects.filter(plan_id=approval.plan_id, state=Issuance.State.WANTED).first()
+    running = Issuance.objects.filter(state=Issuance.State.WANTED)
+    issuance = running.filter(plan_id=approval.plan_id).first() if approval.plan_id is not None else None
     if issuance is None:
         return ""
     return path_of(_signed(issuance, {"a": approval.pk.hex}, approval.expires_at))

@@ -187,11 +187,16 @@ def running_pebble(
 
 @contextmanager
 def running_acme2certifier(
-    folder: Path, *, profiles: Mapping[str, str] | None = None, binding_keys: Mapping[str, str] | None = None
+    folder: Path,
+    *,
+    profiles: Mapping[str, str] | None = None,
+    binding_keys: Mapping[str, str] | None = None,
+    prevalidated: Sequence[str] = (),
 ) -> Iterator[CaServer]:
     """acme2certifier with its own OpenSSL issuer, challenge validation switched off, behind Gunicorn's TLS.
 
-    `binding_keys` (kid to base64url HMAC key) makes external account binding required.
+    `binding_keys` (kid to base64url HMAC key) makes external account binding required. `prevalidated` are names whose
+    authorizations are valid as soon as they are read.
     """
     authority, issuer = TestAuthority("acme2certifier's own TLS"), TestAuthority("acme2certifier's issuer")
     certificate, key = authority.write_server_pair(folder)
@@ -199,6 +204,10 @@ def running_acme2certifier(
     (folder / "issued").mkdir()
     config = folder / "acme_srv.cfg"
     settings = _acme2certifier_config(folder, ca_certificate, ca_key, profiles or {})
+    if prevalidated:
+        # Set up like above it sends its issuer twice, which our chain check refuses.
+        settings = settings.replace(f"ca_cert_chain_list: {json.dumps([str(ca_certificate)])}", "")
+        settings += f"\n[Authorization]\nprevalidated_domainlist: {json.dumps(list(prevalidated))}\n"
     config.write_text(settings + _acme2certifier_bindings(folder, binding_keys or {}))
     port = free_port()
     variables = os.environ | {

@@ -76,7 +76,7 @@ def _enter(approval: Approval, now: datetime) -> None:
                 "owner": approval.owner,
                 "method": Method.EMAIL,
                 "shown_at": now,
-                "expires_at": approval.good_until,
+                "expires_at": approval.good_until or now,
             },
         )
         if created:

@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -188,7 +189,7 @@ def note(
     *,
     by: User | str = "approval",
     address: str | None = None,
-    **details: object,
+    **details: Any,
 ) -> None:
     """Remember a step in the plan's story; never the link."""
     record(

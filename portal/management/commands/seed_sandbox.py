@@ -38,7 +38,12 @@ class Command(BaseCommand):
         roots = bundle.read_text(encoding="utf-8") if bundle.exists() else ""
         account, _created = CaAccount.objects.get_or_create(
             name="Sandbox CA (Pebble)",
-            defaults={"directory_url": settings.ACME_DIRECTORY_URL, "terms_agreed_at": timezone.now()},
+            defaults={
+                "directory_url": settings.ACME_DIRECTORY_URL,
+                "terms_agreed_at": timezone.now(),
+                "email_mode": CaAccount.EmailMode.ASSISTED,
+                "publicly_trusted": False,
+            },
         )
         account.directory_url, account.roots_pem = settings.ACME_DIRECTORY_URL, roots
         account.caa_identities = account.caa_identities or ["pebble.letsencrypt.org"]
