@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -15,11 +16,26 @@ from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_authorization, sync_order
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder
+from leases.prepared import Prepared
+from leases.updates import update
 from validation.models import Authorization, Challenge
 
 # After so many unchanged answers the authorizations themselves are asked: some CAs leave the order pending.
 POLLS_BEFORE_DOUBT = 8
 STILL_THERE = timedelta(minutes=30)
+
+_METHOD: Any = Authorization._meta.get_field("method")
+_same = Prepared(
+    lambda pk, method: (
+        Authorization.objects.select_for_update()
+        .pending()
+        .filter(pk=pk, method=method)
+        .order_by()
+        .values_list("pk", flat=True)
+    ),
+    Authorization._meta.pk,
+    _METHOD,
+)
 
 
 def answer_or_wait(walk: Walk) -> Done | None:
@@ -116,10 +132,11 @@ def _intend(walk: Walk, row: Authorization, challenge: Challenge) -> bool:
     """Commit that the CA is about to be told; False when the customer has chosen another method meanwhile."""
     with transaction.atomic():
         walk.hold()
-        same = Authorization.objects.select_for_update().pending().filter(pk=row.pk, method=row.method)
-        if not same.values_list("pk", flat=True):
+        # Held until the commit: who chooses another method looks up under the same lock whether it was answered.
+        if not _same(row.pk, row.method):
             return False
-        Challenge.objects.filter(pk=challenge.pk).update(answered_at=walk.now)
+        challenge.answered_at = walk.now
+        update(Challenge, {"pk": challenge.pk}, answered_at=challenge.answered_at)
     return True
 
 

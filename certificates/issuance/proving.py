@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from certificates.issuance import approvals
 from certificates.issuance.walk import Walk
+from identifiers.names import Name
+from leases.updates import update
 from validation import ledger
 from validation.models import Authorization, Challenge
 
@@ -18,7 +20,7 @@ def answered_challenge(row: Authorization) -> Challenge | None:
 
 
 def enter(walk: Walk, rows: Iterable[Authorization]) -> None:
-    """Enter the proofs of authorizations that the CA has found valid. Idempotent."""
+    """Enter the proofs of authorizations that the CA has found valid. Idempotent. Call it in a transaction, or it is one each."""
     for row in rows:
         challenge = answered_challenge(row)
         if challenge is not None:
@@ -33,14 +35,24 @@ def enter(walk: Walk, rows: Iterable[Authorization]) -> None:
             )
 
 
+def settle(rows: Iterable[Authorization]) -> None:
+    """Note as valid what an answered challenge has shown; it needs no more looks."""
+    open_still = [row for row in rows if row.status != Authorization.Status.VALID or row.due_at is not None]
+    shown = [row for row in open_still if answered_challenge(row) is not None]
+    update(Authorization, {"pk": [row.pk for row in shown]}, status=Authorization.Status.VALID, due_at=None)
+    for row in shown:
+        row.status, row.due_at = Authorization.Status.VALID, None
+
+
 def unproven(walk: Walk) -> list[Authorization]:
     """Return the authorizations whose name this customer has no current proof for."""
-    by_mail = approvals.counts(walk.order.account, walk.now)
-    return [
-        row
-        for row in walk.authorizations()
-        if not ledger.has_control(walk.owner, row.identifier, row.wildcard, walk.now, by_mail=by_mail)
-    ]
+    rows, by_mail = walk.authorizations(), approvals.counts(walk.order.account, walk.now)
+    missing = set(ledger.missing(walk.owner, [_name(row) for row in rows], walk.now, by_mail=by_mail))
+    return [row for row in rows if _name(row) in missing]
+
+
+def _name(row: Authorization) -> Name:
+    return Name(ascii=row.identifier, wildcard=row.wildcard)
 
 
 def uncovered(walk: Walk) -> list[str]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import Exists, OuterRef
+
 from certificates.connection import connect
 from certificates.connectors.base import Connector
 from certificates.connectors.problems import CaError, RetryAt, TryAgain
 from certificates.issuance import approvals, breaker, proving, waits
-from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder
 from certificates.sealing import CannotUnseal
+from leases.prepared import Prepared
+from leases.updates import update
 from validation.models import Authorization
 
 
@@ -19,7 +24,7 @@ def give_back(walk: Walk) -> Done:
     order = walk.order
     if order.ended_at is None:
         order.write(ended_at=walk.now, tries=0)
-    leftover = [row for row in _authorizations(walk) if _to_be_returned(walk, row)]
+    leftover = _leftover(walk)
     rests = breaker.resting_until(order.account, walk.now) if leftover else None
     if rests is not None:
         return Done(rests)
@@ -34,7 +39,8 @@ def give_back(walk: Walk) -> Done:
             return Done(due, tries=order.tries + 1)
         except (CaError, CannotUnseal):
             pass  # without an account there is nothing to give back: the ledger stands before a stranger anyway
-    Authorization.objects.filter(pk__in=[row.pk for row in leftover]).update(due_at=None, lease_until=None)
+    looked_at = [row.pk for row in leftover if row.due_at is not None or row.lease_until is not None]
+    update(Authorization, {"pk": looked_at}, due_at=None, lease_until=None)
     status = order.status if order.status == AcmeOrder.Status.VALID else AcmeOrder.Status.INVALID
     return Done(None, status=status, waiting_for=AcmeOrder.WaitingFor.NOBODY)
 
@@ -50,17 +56,35 @@ def return_one(connector: Connector, row: Authorization) -> bool:
     return row.status != Authorization.Status.VALID
 
 
-def _authorizations(walk: Walk) -> list[Authorization]:
-    """Those of earlier orders of this issuance at this CA too: what they had shown was kept for the next one."""
-    rows = Authorization.objects.filter(
-        acme_orders__issuance=walk.issuance, acme_orders__account=walk.order.account_id
-    )
-    return list(rows.distinct().order_by("identifier", "wildcard"))
+def _leftover(walk: Walk) -> list[Authorization]:
+    order = walk.order
+    rows = _unneeded(order.issuance_id, order.account_id, order.pk)
+    return [row for row in rows if row.status == Authorization.Status.PENDING or _valid_for_others(walk, row)]
 
 
-def _to_be_returned(walk: Walk, row: Authorization) -> bool:
-    if row.status == Authorization.Status.VALID:
-        # What the CA knew beforehand is not this order's: given back, it would be lost for the next certificate too.
-        beforehand = approvals.counts(walk.order.account, walk.now) and not proving.answered_challenge(row)
-        return walk.order.account.shared and not beforehand and not used_elsewhere(walk, row)
-    return row.status == Authorization.Status.PENDING and not used_elsewhere(walk, row)
+def _valid_for_others(walk: Walk, row: Authorization) -> bool:
+    """True if another customer could inherit it. What the CA knew beforehand would be lost for the next certificate too."""
+    account = walk.order.account
+    beforehand = approvals.counts(account, walk.now) and not proving.answered_challenge(row)
+    return account.shared and not beforehand
+
+
+_ISSUANCE: Any = AcmeOrder._meta.get_field("issuance")
+_ACCOUNT: Any = AcmeOrder._meta.get_field("account")
+_ORDER: Any = AcmeOrder._meta.pk
+# Those of earlier orders of this issuance at this CA too: what they had shown was kept for the next one.
+_unneeded = Prepared(
+    lambda issuance, account, order: (
+        Authorization.objects.filter(
+            ~Exists(AcmeOrder.objects.open().filter(authorizations=OuterRef("pk")).exclude(pk=order)),
+            acme_orders__issuance=issuance,
+            acme_orders__account=account,
+            status__in=[Authorization.Status.PENDING, Authorization.Status.VALID],
+        )
+        .distinct()
+        .order_by("identifier", "wildcard")
+    ),
+    _ISSUANCE,
+    _ACCOUNT,
+    _ORDER,
+)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from django.db import transaction
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.mail import write
@@ -17,7 +20,11 @@ from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, Certificate, Issuance
 from certificates.renewal.opening import open_row
 from leases import LeaseLost
+from leases.inserts import insert
+from leases.updates import update
 from validation.models import Authorization
+
+_ENDED: dict[str, Any] = {"waiting_for": AcmeOrder.WaitingFor.NOBODY, "problem": None, "tries": 0}
 
 
 def finalize(walk: Walk) -> Done | None:
@@ -28,10 +35,13 @@ def finalize(walk: Walk) -> Done | None:
         sync_order(order, walk.ca.order(order.url or ""))
         if order.status != AcmeOrder.Status.READY:
             return None
-    done = prove(walk)
-    if done is not None:
-        return done
-    if not _intend(walk, sent_before):
+    with transaction.atomic():
+        lacking = prove(walk)
+        intended = not lacking and _intend(walk, sent_before)
+        proving.settle(_shown(walk))
+    if lacking:
+        return _without_proof(walk, lacking)
+    if not intended:
         withdrawn = walk.issuance.state != Issuance.State.WANTED
         return None if withdrawn or not sent_before else stopping.stop(walk)
     try:
@@ -49,34 +59,41 @@ def finalize(walk: Walk) -> Done | None:
 
 
 def _intend(walk: Walk, sent_before: bool) -> bool:
-    """Commit that the CSR is about to be sent; False when the request was withdrawn or the plan stopped meanwhile."""
-    with transaction.atomic():
-        walk.hold()
-        if not stopping.still_wanted(walk):
-            return False
-        walk.order.write(finalizing_at=walk.now, waiting_for=AcmeOrder.WaitingFor.CA)
-        if not sent_before:
-            walk.note(Action.CA_FINALIZED)
+    """Write that the CSR is about to be sent; False when the request was withdrawn or the plan stopped meanwhile.
+
+    Request and plan are held before the order, as whoever withdraws a request does.
+    """
+    if not stopping.still_wanted(walk):
+        return False
+    walk.hold(finalizing_at=walk.now, waiting_for=AcmeOrder.WaitingFor.CA)
+    if not sent_before:
+        walk.note(Action.CA_FINALIZED)
     return True
 
 
-def prove(walk: Walk) -> Done | None:
-    """Enter into the ledger what this order's own challenges have shown, then ask it about every name (design §5.1)."""
-    # An order is `ready` only when each of its authorizations is valid (RFC 8555 §7.1.6).
+def prove(walk: Walk) -> list[str]:
+    """Enter into the ledger what this order's own challenges have shown, then ask it about every name (design §5.1).
+
+    Return the names that this customer has no current proof for: with any, nothing may be sent.
+    """
+    proving.enter(walk, _shown(walk))
+    return proving.uncovered(walk) + [row.text for row in proving.unproven(walk)]
+
+
+def _shown(walk: Walk) -> list[Authorization]:
+    """An order is `ready` only when each of its authorizations is valid (RFC 8555 §7.1.6)."""
     open_or_valid = {Authorization.Status.PENDING, Authorization.Status.VALID}
-    shown = [row for row in walk.authorizations() if row.status in open_or_valid]
-    proving.enter(walk, shown)
-    rows = [row.pk for row in shown if proving.answered_challenge(row) is not None]
-    Authorization.objects.filter(pk__in=rows).update(status=Authorization.Status.VALID, due_at=None)
-    walk.forget()
-    missing, uncovered = proving.unproven(walk), proving.uncovered(walk)
-    if not missing and not uncovered:
-        return None
-    for row in missing:
-        walk.keep_hold()
-        sharing.close(walk, row.url)
-    names = ", ".join(uncovered + [row.text for row in missing])
-    return closing.start_afresh(walk, ours("control_missing", f"No current proof for {names}", walk.now))
+    return [row for row in walk.authorizations() if row.status in open_or_valid]
+
+
+def _without_proof(walk: Walk, names: list[str]) -> Done:
+    """What is valid at the CA without this customer's proof is closed there; the next order has to show it."""
+    for row in walk.authorizations():
+        if row.text in names:
+            walk.keep_hold()
+            sharing.close(walk, row.url)
+    problem = ours("control_missing", f"No current proof for {', '.join(names)}", walk.now)
+    return closing.start_afresh(walk, problem)
 
 
 def poll(walk: Walk) -> Done | None:
@@ -103,11 +120,24 @@ def download(walk: Walk) -> Done | None:
     try:
         chain = read_chain(sent.pem)
         check(chain, csr_der=walk.csr, names=walk.names, now=walk.now)
-        _must_be_new(chain)
+        _store_new(walk, chains.preferred(walk, chain, sent.alternates))
     except UnacceptableChain as exc:
         return failing.needs_operator(walk, ours(exc.slug, str(exc), walk.now))
-    store(walk, chains.preferred(walk, chain, sent.alternates))
     return None
+
+
+def _store_new(walk: Walk, chain: Chain) -> None:
+    """Store it, unless the unique indexes know it already. Raises UnacceptableChain, LeaseLost."""
+    order = walk.order
+    before = {name: getattr(order, name) for name in (*_ENDED, "ended_at")}
+    try:
+        store(walk, chain)
+    except IntegrityError:
+        # Nothing of it was committed.
+        for name, value in before.items():
+            setattr(order, name, value)
+        _must_be_new(chain)
+        raise
 
 
 def _must_be_new(chain: Chain) -> None:
@@ -123,27 +153,13 @@ def store(walk: Walk, chain: Chain) -> Certificate:
     """Everything that "issued" means, or none of it. Raises LeaseLost."""
     order, issuance, plan, now = walk.order, walk.issuance, walk.issuance.plan, walk.now
     with transaction.atomic():
-        order.write(waiting_for=AcmeOrder.WaitingFor.NOBODY, ended_at=now, problem=None, tries=0)
-        wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
-        if wanted.update(state=Issuance.State.ISSUED, ended_at=now, problem=None) != 1:
+        order.write(**_ENDED, ended_at=now)
+        wanted = {"pk": issuance.pk, "state": Issuance.State.WANTED}
+        if update(Issuance, wanted, state=Issuance.State.ISSUED, ended_at=now, problem=None) != 1:
             raise LeaseLost(f"issuance {issuance.pk} has ended")
-        plan.certificates.filter(state=Certificate.State.VALID).update(state=Certificate.State.SUPERSEDED)
-        certificate = Certificate.objects.create(
-            issuance=issuance,
-            plan=plan,
-            owner_id=plan.owner_id,
-            names=issuance.texts,
-            leaf_pem=chain.leaf_pem,
-            chain_pem=chain.chain_pem,
-            serial=chain.serial,
-            issuer=chain.issuer[:300],
-            fingerprint=chain.fingerprint,
-            spki_sha256=chain.spki_sha256,
-            not_before=chain.not_before,
-            not_after=chain.not_after,
-            issued_at=now,
-            account=order.account,
-        )
+        former = {"plan": plan, "state": Certificate.State.VALID}
+        update(Certificate, former, state=Certificate.State.SUPERSEDED)
+        certificate = _keep(walk, chain, now)
         open_row(certificate, now)
         limits.count_certificate(walk, now)
         plan.activate()
@@ -166,3 +182,24 @@ def store(walk: Walk, chain: Chain) -> Certificate:
         )
     issuance.state = Issuance.State.ISSUED
     return certificate
+
+
+def _keep(walk: Walk, chain: Chain, now: datetime) -> Certificate:
+    issuance, plan = walk.issuance, walk.issuance.plan
+    return insert(
+        Certificate,
+        issuance=issuance,
+        plan=plan,
+        owner_id=plan.owner_id,
+        names=issuance.texts,
+        leaf_pem=chain.leaf_pem,
+        chain_pem=chain.chain_pem,
+        serial=chain.serial,
+        issuer=chain.issuer[:300],
+        fingerprint=chain.fingerprint,
+        spki_sha256=chain.spki_sha256,
+        not_before=chain.not_before,
+        not_after=chain.not_after,
+        issued_at=now,
+        account=walk.order.account,
+    )

@@ -10,9 +10,23 @@ from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, Issuance, PrivateKey
 from leases import LeaseLost
+from leases.prepared import Prepared
+from leases.updates import update
 from orders.models import Plan
 
 GOES_ON = {Plan.State.OPEN, Plan.State.ACTIVE}
+
+# The issuance first, then its plan: whoever holds both takes them in this order.
+_held = Prepared(
+    lambda pk: (
+        Issuance.objects.select_for_update(of=("self", "plan"))
+        .select_related("plan", "key")
+        .only("state", "plan__state", "key__state")
+        .filter(pk=pk)
+        .order_by()
+    ),
+    Issuance._meta.pk,
+)
 
 
 def must_stop(walk: Walk) -> bool:
@@ -38,8 +52,8 @@ def stop(walk: Walk) -> Done | None:
 
 def _withdraw(walk: Walk, why: str) -> None:
     issuance, now = walk.issuance, walk.now
-    wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)
-    if wanted.update(state=Issuance.State.WITHDRAWN, ended_at=now) != 1:
+    wanted = {"pk": issuance.pk, "state": Issuance.State.WANTED}
+    if update(Issuance, wanted, state=Issuance.State.WITHDRAWN, ended_at=now) != 1:
         raise LeaseLost(f"issuance {issuance.pk} has ended")
     issuance.state = Issuance.State.WITHDRAWN
     record(Action.ISSUANCE_WITHDRAWN, issuance, now=now, by="issuance", plan_id=issuance.plan_id, why=why)
@@ -51,12 +65,10 @@ def still_wanted(walk: Walk) -> bool:
     The walk sees the new states, so that its next step is the right one.
     """
     issuance = walk.issuance
-    held = Issuance.objects.select_for_update().filter(pk=issuance.pk)
-    issuance.state = held.values_list("state", flat=True).get()
-    plans = Plan.objects.select_for_update().filter(pk=issuance.plan_id)
-    issuance.plan.state = plans.values_list("state", flat=True).get()
-    if issuance.key is not None:
-        issuance.key.refresh_from_db(fields=["state"])
+    held = _held(issuance.pk)[0]
+    issuance.state, issuance.plan.state = held.state, held.plan.state
+    if issuance.key is not None and held.key is not None:
+        issuance.key.state = held.key.state
     if issuance.state == Issuance.State.WANTED and asks_for_compromised_key(issuance):
         _withdraw(walk, "key compromised")
     return issuance.state == Issuance.State.WANTED and _may_go_on(issuance)

@@ -8,11 +8,16 @@ from django.utils import timezone
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus, OrderFacts, OrderStatus
 from certificates.issuance.problems import as_json
 from certificates.models import AcmeOrder, CaUse, LimitKind
+from leases.inserts import insert
+from leases.updates import update
 from validation.models import Authorization, Challenge
 
 
 def sync_order(order: AcmeOrder, facts: OrderFacts) -> None:
-    """Take over the CA's status. A word that no CA may use leaves ours as it is. Raises LeaseLost."""
+    """Take over the CA's status, to be stored with what follows from it: until then the CA would say it again.
+
+    A word that no CA may use leaves ours as it is.
+    """
     if facts.status is OrderStatus.UNKNOWN:
         return
     values: dict[str, object] = {}
@@ -25,7 +30,7 @@ def sync_order(order: AcmeOrder, facts: OrderFacts) -> None:
     if facts.problem is not None:
         values["problem"] = as_json(facts.problem, timezone.now())
     if values:
-        order.write(**values)
+        order.keep(**values)
 
 
 def _count_failure(row: Authorization) -> None:
@@ -33,9 +38,7 @@ def _count_failure(row: Authorization) -> None:
     still_open = Authorization.objects.pending().select_for_update().filter(pk=row.pk)
     account = AcmeOrder.objects.filter(authorizations=row).values_list("account_id", flat=True).first()
     if account is not None and still_open.values_list("pk", flat=True).first() is not None:
-        CaUse.objects.create(
-            account_id=account, kind=LimitKind.FAILURES, subject=row.identifier, at=timezone.now()
-        )
+        insert(CaUse, account_id=account, kind=LimitKind.FAILURES, subject=row.identifier, at=timezone.now())
 
 
 def sync_authorization(row: Authorization, facts: AuthorizationFacts) -> None:
@@ -43,18 +46,33 @@ def sync_authorization(row: Authorization, facts: AuthorizationFacts) -> None:
     if facts.status is AuthorizationStatus.UNKNOWN:
         return
     problem = next((c.problem for c in facts.challenges if c.problem is not None), None)
-    row.status = facts.status.value
-    row.problem = as_json(problem, timezone.now()) if problem else row.problem
-    values: dict[str, object] = {"status": row.status, "problem": row.problem, "expires_at": facts.expires}
+    values: dict[str, object] = {"status": facts.status.value, "expires_at": facts.expires}
+    if problem is not None:
+        values["problem"] = as_json(problem, timezone.now())
     if facts.status is not AuthorizationStatus.PENDING:
         values |= {"due_at": None, "lease_until": None}
-    with transaction.atomic():
-        if facts.status is AuthorizationStatus.INVALID:
+    if facts.status is AuthorizationStatus.INVALID:
+        with transaction.atomic():
             _count_failure(row)
-        Authorization.objects.filter(pk=row.pk).update(**values)
+            update(Authorization, {"pk": row.pk}, **values)
+    else:
+        update(Authorization, {"pk": row.pk}, **values)
+    for name, value in values.items():
+        setattr(row, name, value)
+    _sync_challenges(row, facts)
+
+
+def _sync_challenges(row: Authorization, facts: AuthorizationFacts) -> None:
+    """Most have the same status and no problem: those are one statement."""
+    quiet: dict[str, list[str]] = {}
     for challenge in facts.challenges:
-        if challenge.status.value in Challenge.Status.values:
-            Challenge.objects.filter(authorization=row, url=challenge.url).update(
-                status=challenge.status.value,
-                problem=as_json(challenge.problem, timezone.now()) if challenge.problem else None,
-            )
+        status = challenge.status.value
+        if status not in Challenge.Status.values:
+            continue
+        if challenge.problem is None:
+            quiet.setdefault(status, []).append(challenge.url)
+        else:
+            told = as_json(challenge.problem, timezone.now())
+            update(Challenge, {"authorization": row, "url": challenge.url}, status=status, problem=told)
+    for status, urls in quiet.items():
+        update(Challenge, {"authorization": row, "url": urls}, status=status, problem=None)

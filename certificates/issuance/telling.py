@@ -13,8 +13,10 @@ from validation.models import Authorization
 def new_values(walk: Walk) -> None:
     """Write the letter, once for each order, to who has done their part already and may have closed the page."""
     order, plan = walk.order, walk.issuance.plan
+    if order.attempt == 1:
+        return
     names = [row.text for row in walk.authorizations() if row.status == Authorization.Status.PENDING]
-    if order.attempt == 1 or not names or not _has_published(walk):
+    if not names or not _has_published(walk):
         return
     write(
         "publish_again",

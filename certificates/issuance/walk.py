@@ -81,10 +81,13 @@ class Walk:
     def names(self) -> list[Name]:
         return [Name(ascii=n["ascii"], wildcard=n["wildcard"]) for n in self.issuance.names]
 
-    def hold(self) -> None:
-        """Renew the lease, and notice when it was lost, before a call that cannot be taken back. Raises LeaseLost."""
+    def hold(self, **values: Any) -> None:
+        """Renew the lease, notice when it was lost, before a call that cannot be taken back; write `values` with it.
+
+        Raises LeaseLost.
+        """
         now = self.now
-        self.order.renew_lease(now)
+        self.order.renew_lease(now, **values)
         self.lease_at = now
 
     def keep_hold(self) -> None:

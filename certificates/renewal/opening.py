@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from certificates.models import Certificate, RenewalInfo
 from certificates.renewal import moment
+from leases.inserts import insert_all
 
 # Thousands of certificates of one hour do not ask their CA in one second.
 FIRST_LOOK = timedelta(hours=1)
@@ -16,7 +17,7 @@ BATCH = 1000
 def open_row(certificate: Certificate, now: datetime) -> RenewalInfo:
     """Open the row. Call it in the transaction that stores the certificate, so that neither is without the other."""
     row = _row(certificate, now)
-    row.save(force_insert=True)
+    insert_all([row])
     return row
 
 

@@ -156,8 +156,8 @@ def test_a_method_changed_in_the_last_moment_is_the_one_that_is_answered(desk, a
     wanted = desk.wish(alice, "shop.example")
     right, changed = Walk.hold, []
 
-    def hold(walk):
-        right(walk)
+    def hold(walk, **values):
+        right(walk, **values)
         if (
             walk.order.waiting_for == "customer"
             and not changed
