@@ -62,7 +62,7 @@ class _Built:
     def __init__(
         self, make: Callable[..., models.QuerySet[Any, Any]], fields: tuple[AField, ...], using: str
     ) -> None:
-        marks = [_mark(field) for field in fields]
+        marks = [mark(field) for field in fields]
         asked = make(*marks).using(using)
         query = asked.query
         self.using = using
@@ -103,7 +103,7 @@ class _Built:
         return found
 
 
-def _mark(field: AField) -> Any:
+def mark(field: AField) -> Any:
     """Return a value that nothing else in the query can be, so that its places are found in the built one."""
     target = field.target_field if isinstance(field, models.ForeignKey) else field
     if isinstance(target, models.UUIDField):

@@ -17,6 +17,7 @@ from audit import chain
 from certificates import reminding
 from certificates.campaigns import engine as campaigning
 from certificates.issuance import advance, limits
+from certificates.issuance.waking import wake_needing
 from certificates.models import AcmeOrder, Campaign, RenewalInfo, Revocation
 from certificates.renewal import engine as renewing
 from certificates.renewal.opening import open_missing
@@ -46,7 +47,7 @@ def look(authorization: Authorization, now: datetime) -> None:
     """Look at the customer's side; what is in place wakes the orders that wait for it."""
 
     def wake() -> None:
-        AcmeOrder.objects.needing(authorization).wake(timezone.now())
+        wake_needing(authorization, timezone.now())
 
     # With the finding, so that a worker killed here has not told one without the other; and again after it, for an
     # order that was just letting go and could not see the finding yet.
