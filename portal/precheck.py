@@ -1,7 +1,8 @@
-"""What the shop asks before money is taken: may the CA that would issue do so, by the domain's CAA records?"""
+"""What the shop asks before money is taken: would a CA issue for these names, by their DNS and their CAA records?"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from django.utils.translation import gettext as _
@@ -10,28 +11,39 @@ from certificates.models import CaAccount
 from identifiers.names import Name
 from orders.models import Product
 from orders.sanity import Notice, Refusal
-from validation import caa
+from validation import caa, doctor
 
 AT_ONCE = 8
 
 
 def caa_check(product: Product, names: list[Name]) -> list[Refusal | Notice]:
-    """Look up CAA for every name (RFC 8659). A lookup that fails informs and does not stop the order."""
-    accounts = CaAccount.objects.for_product(product)
-    # CAA speaks of domain names only (RFC 8659 §3).
+    """Look at DNS and CAA (RFC 8659) of every name. A lookup that fails informs and does not stop the order."""
+    accounts = list(CaAccount.objects.for_product(product))
+    # DNS and CAA speak of domain names only (RFC 8659 §3).
     names = [name for name in names if not name.is_ip]
     issuers = sorted({issuer for account in accounts for issuer in account.caa_names()})
-    if not issuers or not names:
+    # With several CAs nobody knows yet whose account it will be.
+    account_url = accounts[0].account_url or None if len(accounts) == 1 else None
+    if not names:
         return []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
-        reports = list(pool.map(lambda name: caa.permits(name.ascii, name.wildcard, issuers), names))
-    answers: list[Refusal | Notice] = []
-    for name, report in zip(names, reports, strict=True):
-        if not report.allowed:
-            answers.append(Refusal(message=str(report.advice), name=name, record=report.record_to_add))
-        elif report.unknown:
-            text = _(
-                "We could not read the CAA records of %(name)s just now. You can order; we look again before issuing."
-            )
-            answers.append(Notice(message=text % {"name": name.text}, name=name))
-    return answers
+        answers = pool.map(lambda name: _one(name, issuers, account_url), names)
+        return [answer for answer in answers if answer is not None]
+
+
+def _one(name: Name, issuers: Sequence[str], account_url: str | None) -> Refusal | Notice | None:
+    foreseen = doctor.foresee(name)
+    if foreseen is not None:
+        text = _("%(what)s You can order, but no CA will issue before this is put right: %(advice)s")
+        return Notice(text % {"what": foreseen.title, "advice": foreseen.advice}, name)
+    if not issuers:
+        return None
+    report = caa.permits(name.ascii, name.wildcard, issuers, account_url=account_url)
+    if not report.allowed:
+        return Refusal(message=str(report.advice), name=name, record=report.record_to_add)
+    if report.unknown:
+        text = _(
+            "We could not read the CAA records of %(name)s just now. You can order; we look again before issuing."
+        )
+        return Notice(text % {"name": name.text}, name)
+    return None

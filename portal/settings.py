@@ -245,6 +245,9 @@ VALIDATION_NAMESERVERS = env_list("VALIDATION_NAMESERVERS", "127.0.0.1:8053" if 
 VALIDATION_RESOLVERS = env_list("VALIDATION_RESOLVERS")
 # Other people's resolvers that are asked as well: what they still remember is told, and waited for a little.
 VALIDATION_PUBLIC_RESOLVERS = env_list("VALIDATION_PUBLIC_RESOLVERS")
+# Other places that look at a name too, by URL, and the secret shared with them; with it this portal is one for others.
+VANTAGE_POINTS = env_list("VANTAGE_POINTS")
+VANTAGE_TOKEN = env_str("VANTAGE_TOKEN")
 VALIDATION_ALLOWED_NETWORKS = env_list("VALIDATION_ALLOWED_NETWORKS", "127.0.0.0/8" if SANDBOX else "")
 VALIDATION_HTTP_PORT = env_int("VALIDATION_HTTP_PORT", 5002 if SANDBOX else 80)
 VALIDATION_RESERVED_NAMES = env_bool("VALIDATION_RESERVED_NAMES", SANDBOX)

@@ -16,7 +16,7 @@ from accounts.models import Letter
 from audit import chain
 from certificates import reminding
 from certificates.campaigns import engine as campaigning
-from certificates.issuance import advance, limits
+from certificates.issuance import advance, limits, permitting
 from certificates.issuance.waking import wake_needing
 from certificates.models import AcmeOrder, Campaign, RenewalInfo, Revocation
 from certificates.renewal import engine as renewing
@@ -51,7 +51,7 @@ def look(authorization: Authorization, now: datetime) -> None:
 
     # With the finding, so that a worker killed here has not told one without the other; and again after it, for an
     # order that was just letting go and could not see the finding yet.
-    if probing.look(authorization, now, wake).in_place:
+    if probing.look(authorization, now, wake, permitting.refusal).in_place:
         wake()
 
 

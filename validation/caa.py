@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from identifiers import suffixes
 from validation.answers import Answer
 from validation.caa_records import CaaRecord, verdict
 from validation.problems import Finding
+from validation.providers import recognised
 from validation.resolver import Resolver
 
 _ALLOWING = frozenset({"caa_none", "caa_allows", "caa_no_issuer"})
@@ -17,7 +19,7 @@ _ALLOWING = frozenset({"caa_none", "caa_allows", "caa_no_issuer"})
 class CaaReport:
     """`allowed` is what to act on, `unknown` that nobody could be asked: told, but no reason to stop.
 
-    `records` is the relevant record set, at `found_at`; `reason` a slug of validation/problems.py; `record_to_add`
+    `provider` keeps the DNS of `found_at` (validation/providers.py), where known. `records` is the relevant record set, at `found_at`; `reason` a slug of validation/problems.py; `record_to_add`
     the zone file line that would change the verdict, empty where adding one does not help.
     """
 
@@ -31,6 +33,7 @@ class CaaReport:
     record_to_add: str = ""
     rcode: str = ""
     method: str = ""
+    provider: str = ""
 
     @property
     def finding(self) -> Finding:
@@ -38,7 +41,14 @@ class CaaReport:
             self.reason,
             in_place=self.allowed,
             seen=", ".join(record.text for record in self.records)[:500],
-            facts={"name": self.name, "found_at": self.found_at, "rcode": self.rcode, "method": self.method},
+            facts={
+                "name": self.name,
+                "found_at": self.found_at,
+                "rcode": self.rcode,
+                "method": self.method,
+                "zone": suffixes.registrable(self.found_at) if self.found_at else "",
+                "provider": self.provider,
+            },
             repair=self.record_to_add,
         )
 
@@ -65,7 +75,8 @@ def permits(
     `account_url` and `method` are compared with RFC 8657 parameters where given. A failed lookup allows, with
     `unknown` set: the CA will look for itself.
     """
-    answer, failed = _relevant(name, resolver or Resolver.configured())
+    resolver = resolver or Resolver.configured()
+    answer, failed = _relevant(name, resolver)
     if failed:
         return CaaReport(
             name,
@@ -80,8 +91,10 @@ def permits(
     reason = verdict(records, wildcard=wildcard, issuers=issuers, account_url=account_url, method=method)
     allowed = reason in _ALLOWING
     owner = answer.name if records else ""
+    provider = None if allowed else recognised(resolver.name_servers(owner))
     return CaaReport(
         name, wildcard, allowed=allowed, reason=reason, records=records, found_at=owner, method=method or "",
+        provider=provider.slug if provider else "",
         record_to_add="" if allowed else _line(owner, records, reason, wildcard=wildcard, issuers=issuers),
     )  # fmt: skip
 

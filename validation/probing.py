@@ -15,7 +15,7 @@ from audit.record import record
 from audit.vocabulary import Action
 from leases.inserts import insert
 from leases.prepared import Prepared
-from validation import delegation
+from validation import delegation, doctor
 from validation.methods import METHODS
 from validation.models import Authorization, Challenge, Probe
 from validation.problems import Finding
@@ -63,15 +63,19 @@ def delay(age: timedelta) -> timedelta:
 
 
 def look(
-    authorization: Authorization, now: datetime, when_shown: Callable[[], object] = lambda: None
+    authorization: Authorization,
+    now: datetime,
+    when_shown: Callable[[], object] = lambda: None,
+    forbidden: doctor.Forbidden = lambda authorization: None,
 ) -> Finding:
     """Look once at a claimed row and write what was found. Raises LeaseLost when another worker took over.
 
     The look itself happens outside any transaction. In place: `shown_at` is set, no further look is planned, and
     `when_shown` is called in the same transaction, so that whoever waits for it is told by a dying worker too.
+    `forbidden` is asked for the finding of CAA records that would keep the CA out.
     """
     started = time.monotonic()
-    finding = _find(authorization, now)
+    finding = _find(authorization, now, forbidden)
     took = timedelta(seconds=time.monotonic() - started)
     with transaction.atomic():
         _write(authorization, finding, now, took)
@@ -90,7 +94,7 @@ def check_now(authorization: Authorization, now: datetime) -> None:
     raise AskedTooSoon(max((row.asked_at or now) + GAP - now, timedelta(seconds=1)))
 
 
-def _find(authorization: Authorization, now: datetime) -> Finding:
+def _find(authorization: Authorization, now: datetime, forbidden: doctor.Forbidden) -> Finding:
     if authorization.expires_at is not None and authorization.expires_at <= now:
         return Finding("expired", in_place=False, facts={"name": authorization.text})
     challenge = _challenge.first(authorization.pk, authorization.method)
@@ -100,7 +104,8 @@ def _find(authorization: Authorization, now: datetime) -> Finding:
         return Finding(slug, in_place=False, facts={"name": authorization.text})
     try:
         delegation.serve(authorization, challenge, now)
-        return _ours_in_time(authorization, method.look(authorization, challenge, now))
+        finding = doctor.examine(authorization, challenge, now, forbidden=forbidden)
+        return _ours_in_time(authorization, finding)
     except Exception:
         # Whatever a stranger's server made us trip over, the row goes on waiting and the page says so.
         log.exception("the look at %s failed", authorization.pk)

@@ -18,6 +18,7 @@ PRIMITIVES = {
     "dns.query.udp": None,
     "dns.query.tcp": None,
     "message.send": None,
+    "session.post": None,
     "self._send": None,
     "self._connect": None,
 }

@@ -122,6 +122,8 @@ ROWS = [
         post=ALL_405,
         values={"label": "0" * 32, "token": "none"},
     ),
+    # Another portal comes with the shared token; without one there is nothing here.
+    Row("vantage", get=ALL_405, post="404 404 404 404 404"),
     # --- one's own account ------------------------------------------------------------------------------------------------
     Row("accounts/login/", get="200 on on on on", post="200 on on on on"),
     Row("accounts/logout/", get="on 200 200 200 200", post="on on on on on"),

@@ -87,7 +87,7 @@ def test_what_is_seen_in_place_wakes_the_order_that_waits_for_it(monkeypatch):
     )
     order.authorizations.add(row)
     finding = Finding(slug="in_place", in_place=True, expected="x", seen="x")
-    monkeypatch.setattr(sweeping.probing, "look", lambda authorization, now, when_shown: finding)
+    monkeypatch.setattr(sweeping.probing, "look", lambda authorization, now, when_shown, _forbidden: finding)
     sweeping.look(row, timezone.now())
     order.refresh_from_db()
     assert order.due_at <= timezone.now()

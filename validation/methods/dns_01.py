@@ -25,6 +25,7 @@ from validation.untrusted import clean
 TTL = 300
 # What is looked for elsewhere: nothing that could be published is the cause of the others.
 _UNEXPLAINED = frozenset({"dns_nothing", "dns_wrong_value", "dns_cname_empty"})
+_EXPLAINED_FOR = timedelta(seconds=30)
 # Where no line that could be published at the name is the cure.
 _NO_LINE = frozenset(
     {
@@ -76,22 +77,36 @@ class Dns01:
         resolver = self.make_resolver()
         answer = resolver.txt(wanted.name)
         found = diagnosis.at_the_name(answer, wanted)
+        seen = clean(", ".join(answer.values))
+        direct = [found.slug, seen, list(answer.chain)]
+        before = authorization.last_finding
         if found.slug in _UNEXPLAINED:
+            if before is not None and _explains(before, direct, authorization, now):
+                return before
             earlier = _earlier_values(authorization, challenge)
             found = diagnosis.elsewhere(found, answer, wanted, resolver, earlier)
         elif found.slug == "in_place":
             found = _still_remembered(wanted, resolver, now)
         hosts = () if found.slug == "in_place" else resolver.name_servers(wanted.name)
-        seen = ", ".join(answer.values) or str(found.facts.get("elsewhere", ""))
+        looked = {"direct_look": direct, "explained_at": now.isoformat()}
         return Finding(
             found.slug,
             in_place=found.slug == "in_place",
             expected=wanted.value,
-            seen=clean(seen),
-            facts=_facts(answer, told, now, hosts) | found.facts,
+            seen=seen or str(found.facts.get("elsewhere", "")),
+            facts=_facts(answer, told, now, hosts) | found.facts | looked,
             repair="" if found.slug in _NO_LINE else told.line,
             remove=found.remove,
         )
+
+
+def _explains(before: Finding, direct: list[Any], authorization: Authorization, now: datetime) -> bool:
+    """True if the same was seen moments ago and explained then: a dozen other names are asked for an explanation."""
+    if before.facts.get("direct_look") != direct:
+        return False
+    explained = datetime.fromisoformat(str(before.facts["explained_at"]))
+    clicked = authorization.asked_at is not None and authorization.asked_at > explained
+    return now - explained < _EXPLAINED_FOR and not clicked
 
 
 def _still_remembered(wanted: Wanted, resolver: Resolver, now: datetime) -> Diagnosis:

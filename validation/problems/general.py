@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from validation.problems.kinds import ERROR as _ERROR
 from validation.problems.kinds import OK as _OK
+from validation.problems.kinds import WAITING as _WAITING
 from validation.problems.kinds import WARNING as _WARNING
 from validation.problems.kinds import Problem
 
@@ -29,6 +30,11 @@ GENERAL: dict[str, Problem] = {
         _ERROR,
         _("The CA's offer to validate this name has expired."),
         _("Start again: a new value will be shown, and the old one can be removed."),
+    ),
+    "vantage_elsewhere": Problem(
+        _WAITING,
+        _("We see it, but from %(vantage)s it is not there yet: %(there)s"),
+        _("CAs look from several places. We wait a little, then ask the CA all the same."),
     ),
     "look_failed": Problem(
         _WARNING,
