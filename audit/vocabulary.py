@@ -85,6 +85,8 @@ class Action(models.TextChoices):
     CERTIFICATE_REVOKED = "certificate:revoked", _("Certificate revoked")
     LOOKED_AGAIN = "support:looked_again", _("Validation looked at again")
     TRIED_AGAIN = "support:tried_again", _("New order at the CA requested")
+    METHOD_CHANGED = "support:method_changed", _("Method changed by support")
+    LETTER_AGAIN = "letter:again", _("Mail sent again")
     LETTER_SENT = "letter:sent", _("Mail sent")
     LETTER_FAILED = "letter:failed", _("Mail could not be sent")
     STAFF_CHANGED = "staff:changed", _("Changed in the admin")

@@ -12,6 +12,7 @@ from certificates.issuance.wishes import (
     try_again,
     withdraw,
 )
+from certificates.issuance.withdrawing import withdraw_control
 
 __all__ = [
     "NotPossible",
@@ -24,4 +25,5 @@ __all__ = [
     "request",
     "try_again",
     "withdraw",
+    "withdraw_control",
 ]

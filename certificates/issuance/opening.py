@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
-from certificates.issuance import approvals, profiling, proving, sharing, waits
+from certificates.issuance import approvals, evidence, profiling, proving, sharing, waits
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -44,6 +44,8 @@ def is_theirs(walk: Walk, row: Authorization | None, facts: AuthorizationFacts) 
     if row is not None:
         # Another order of the same customer may have had it shown a moment ago.
         proving.enter(walk, [row])
+    if evidence.was_found(walk, facts):
+        return True
     by_mail = approvals.counts(walk.order.account, walk.now)
     return ledger.has_control(walk.owner, *name_of(facts), walk.now, by_mail=by_mail)
 

@@ -29,6 +29,7 @@ HANDED_DOWN = (
     "profiles",
     "has_renewal_info",
     "preferred_root",
+    "offers_persist",
     "email_mode",
     "publicly_trusted",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from certificates.issuance import approvals
+from certificates.issuance import approvals, evidence
 from certificates.issuance.walk import Walk
 from identifiers.names import Name
 from leases.updates import update
@@ -22,8 +22,8 @@ def answered_challenge(row: Authorization) -> Challenge | None:
 def enter(walk: Walk, rows: Iterable[Authorization]) -> None:
     """Enter the proofs of authorizations that the CA has found valid. Idempotent. Call it in a transaction, or it is one each."""
     for row in rows:
-        challenge = answered_challenge(row)
-        if challenge is not None:
+        challenge = answered_challenge(row) or evidence.found(walk, row)
+        if challenge is not None and evidence.is_theirs(walk, row, challenge):
             ledger.record_control(
                 owner=walk.owner,
                 identifier=row.identifier,

@@ -13,7 +13,17 @@ from audit.record import record
 from audit.vocabulary import Action
 from certificates.chain import Chain, UnacceptableChain, check, read_chain
 from certificates.connectors.problems import OrderNotReady
-from certificates.issuance import chains, closing, failing, limits, proving, sharing, stopping, waits
+from certificates.issuance import (
+    chains,
+    closing,
+    evidence,
+    failing,
+    limits,
+    proving,
+    sharing,
+    stopping,
+    waits,
+)
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_order
 from certificates.issuance.walk import Done, Walk
@@ -35,6 +45,7 @@ def finalize(walk: Walk) -> Done | None:
         sync_order(order, walk.ca.order(order.url or ""))
         if order.status != AcmeOrder.Status.READY:
             return None
+    evidence.hear(walk)
     with transaction.atomic():
         lacking = prove(walk)
         intended = not lacking and _intend(walk, sent_before)

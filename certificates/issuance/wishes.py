@@ -271,10 +271,12 @@ def change_method(
     by: User,
     now: datetime,
     approver: tuple[str, str] = ("", ""),
+    reason: str = "",
 ) -> None:
     """Show control of `name` ("*.shop.example") another way. Nothing proven is lost. Raises NotPossible.
 
-    `approver` is address and domain of whoever is asked by mail; the engine asks.
+    `approver` is address and domain of whoever is asked by mail; the engine asks. `reason` is what staff give, and
+    is remembered with who they are; the customer's own change is remembered by its page.
     """
     if issuance.state != Issuance.State.WANTED:
         raise NotPossible(_("This request has ended."))
@@ -308,6 +310,11 @@ def change_method(
             if not answered and authorization.method != shown_by:
                 authorization.choose(shown_by, now)
         AcmeOrder.objects.open().filter(issuance=issuance).wake(now)
+        if reason:
+            record(
+                Action.METHOD_CHANGED, issuance, now=now, by=by, plan_id=issuance.plan_id, name=name,
+                method=method, reason=reason,
+            )  # fmt: skip
     issuance.refresh_from_db()
     ring()
 

@@ -94,6 +94,12 @@ class CaAccount(models.Model):
     has_renewal_info = models.BooleanField(
         _("tells when to renew"), default=False, editable=False, help_text=_("RFC 9773")
     )
+    offers_persist = models.BooleanField(
+        _("takes a standing record"),
+        default=False,
+        editable=False,
+        help_text=_("dns-persist-01, as seen on its authorizations"),
+    )
     preferred_root = models.CharField(
         _("preferred chain"),
         max_length=200,

@@ -62,7 +62,7 @@ class ActivationName(models.Model):
     activation = models.ForeignKey(Activation, on_delete=models.CASCADE, related_name="names")
     ascii = models.CharField(_("name"), max_length=253)
     wildcard = models.BooleanField(_("wildcard"), default=False)
-    method = models.CharField(_("method"), max_length=10, choices=Method.choices, blank=True)
+    method = models.CharField(_("method"), max_length=20, choices=Method.choices, blank=True)
     approver = models.EmailField(_("who is asked to approve"), max_length=254, blank=True)
     approver_domain = models.CharField(_("the approver's domain"), max_length=253, blank=True)
     position = models.PositiveSmallIntegerField(default=0)

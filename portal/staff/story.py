@@ -15,9 +15,10 @@ from certificates.models import AcmeOrder, Certificate, Inspection, Issuance
 from certificates.standing import Standing, names_of, standing_of
 from identifiers.names import Name
 from orders.models import Payment, Plan, Refund
+from portal.staff.proofs import NameStory, names_of_plan
 from validation.models import Authorization, Challenge, Probe
 
-PROBES_SHOWN = 10
+PROBES_SHOWN = 25
 INSPECTIONS_SHOWN = 5
 LETTERS_SHOWN = 100
 
@@ -29,6 +30,7 @@ class Story:
     plan: Plan
     standing: Standing
     names: list[Name]
+    proofs: list[NameStory]
     payments: list[Payment]
     issuances: list[Issuance]
     letters: list[Letter]
@@ -63,6 +65,7 @@ def story_of(plan_id: uuid.UUID, now: datetime) -> Story | None:
         plan=plan,
         standing=standing_of(plan, now),
         names=[Name.of(text) for text in names_of(plan)],
+        proofs=names_of_plan(plan, running, now, may_withdraw=True),
         payments=list(
             Payment.objects.filter(order_id=order_id)
             .order_by("attempt")

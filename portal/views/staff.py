@@ -20,6 +20,7 @@ from accounts.people import signed_in
 from certificates import issuance as wishes
 from portal.backlog import backlogs
 from portal.staff.doors import staff_with
+from portal.staff.proofs import MethodForm
 from portal.staff.search import search
 from portal.staff.story import Story, story_of
 from portal.staff.stuck import board
@@ -58,7 +59,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @never_cache
 @staff_with(*SEES_STORIES)
 def plan(request: HttpRequest, plan_id: uuid.UUID) -> HttpResponse:
-    return _show(request, _story(plan_id))
+    return show_story(request, story_or_404(plan_id))
 
 
 @require_POST
@@ -98,9 +99,9 @@ def try_again(request: HttpRequest, plan_id: uuid.UUID) -> HttpResponse:
 def _retrigger(
     request: HttpRequest, plan_id: uuid.UUID, which: str, wish: Callable[[Story, str], str]
 ) -> HttpResponse:
-    story, form = _story(plan_id), ReasonForm(request.POST, prefix=which)
+    story, form = story_or_404(plan_id), ReasonForm(request.POST, prefix=which)
     if not form.is_valid():
-        return _show(request, story, status=422, **{f"{which}_form": form})
+        return show_story(request, story, status=422, **{f"{which}_form": form})
     try:
         messages.success(request, wish(story, form.cleaned_data["reason"]))
     except wishes.NotPossible as refused:
@@ -108,14 +109,14 @@ def _retrigger(
     return redirect("staff_plan", plan_id=plan_id)
 
 
-def _story(plan_id: uuid.UUID) -> Story:
+def story_or_404(plan_id: uuid.UUID) -> Story:
     story = story_of(plan_id, timezone.now())
     if story is None:
         raise Http404
     return story
 
 
-def _show(request: HttpRequest, story: Story, status: int = 200, **forms: Any) -> HttpResponse:
+def show_story(request: HttpRequest, story: Story, status: int = 200, **forms: Any) -> HttpResponse:
     context = {
         "story": story,
         "plan": story.plan,
@@ -123,6 +124,7 @@ def _show(request: HttpRequest, story: Story, status: int = 200, **forms: Any) -
         "may_retrigger": request.user.has_perm("certificates.retrigger_validation"),
         "look_form": ReasonForm(prefix="look"),
         "try_form": ReasonForm(prefix="try"),
+        "method_form": MethodForm(prefix="method", running=story.running) if story.running else None,
         "now": timezone.now(),
         **forms,
     }

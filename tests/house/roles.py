@@ -69,6 +69,9 @@ class Town:
             "account_id": story.account.pk,
             "issuance_id": story.issuance.pk,
             "campaign_id": story.campaign.pk,
+            "control_id": str(story.first.authorizations[0].controls.get().pk),
+            "letter_id": str(story.letter.pk),
+            "approval_id": story.approval.pk,
             "position": "1",
         }
 

@@ -160,6 +160,18 @@ ROWS = [
     Row("staff/plans/<uuid:plan_id>/", get="in 404 404 200 200", post=ALL_405),
     Row("staff/plans/<uuid:plan_id>/look-again/", get=ALL_405, post="in 404 404 422 422"),
     Row("staff/plans/<uuid:plan_id>/try-again/", get=ALL_405, post="in 404 404 422 422"),
+    Row("staff/plans/<uuid:plan_id>/change-method/", get=ALL_405, post="in 404 404 422 422"),
+    Row(
+        "staff/plans/<uuid:plan_id>/controls/<int:control_id>/withdraw/",
+        get=ALL_405,
+        post="in 404 404 422 422",
+    ),
+    Row("staff/plans/<uuid:plan_id>/letters/<int:letter_id>/resend/", get=ALL_405, post="in 404 404 on on"),
+    Row(
+        "staff/plans/<uuid:plan_id>/approvals/<uuid:approval_id>/resend/",
+        get=ALL_405,
+        post="in 404 404 on on",
+    ),
     Row("staff/campaigns/", get="in 404 404 200 200", post=ALL_405),
     Row("staff/campaigns/new/", get="in 404 404 403 200", post=ALL_405),
     Row("staff/campaigns/start/", get=ALL_405, post="in 404 404 403 422"),

@@ -129,7 +129,7 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
         tries=2,
         problem="451 try later",
     )
-    Approval.objects.create(
+    approval = Approval.objects.create(
         owner=owner,
         plan_id=plan.pk,
         domain=names[0],
@@ -146,7 +146,7 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
     return SimpleNamespace(
         plan=plan, order=order, account=account, agreement=agreement, payment=payment, refund=refund, event=event, first=first,
         again=again, issuance=again.issuance, certificate=certificate, inspection=inspection, letter=letter, entry=entry,
-        key=first.issuance.key, product=plan.product, activation=plan.activation, campaign=campaign,
+        key=first.issuance.key, product=plan.product, activation=plan.activation, campaign=campaign, approval=approval,
     )  # fmt: skip
 
 

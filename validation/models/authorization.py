@@ -22,6 +22,7 @@ class Method(models.TextChoices):
     HTTP = "http-01", _("HTTP")
     DNS = "dns-01", _("DNS TXT Record")
     EMAIL = "email", _("Email")
+    PERSIST = "dns-persist-01", _("Standing DNS record")
 
 
 class AuthorizationQuerySet(LeasedQuerySet["Authorization"]):
@@ -71,7 +72,7 @@ class Authorization(Leased):
     identifier = models.CharField(_("name"), max_length=253, help_text=_("A-label, without *."))
     wildcard = models.BooleanField(_("wildcard"), default=False)
     status = models.CharField(_("status"), max_length=12, choices=Status.choices, default=Status.PENDING)
-    method = models.CharField(_("method"), max_length=10, choices=Method.choices)
+    method = models.CharField(_("method"), max_length=20, choices=Method.choices)
     expires_at = models.DateTimeField(_("expires"), null=True)
     created_at = models.DateTimeField(_("opened"))
     shown_at = models.DateTimeField(

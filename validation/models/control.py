@@ -38,7 +38,7 @@ class Control(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     identifier = models.CharField(_("name"), max_length=253)
     wildcard = models.BooleanField(_("wildcard"), default=False)
-    method = models.CharField(_("method"), max_length=10, choices=Method.choices)
+    method = models.CharField(_("method"), max_length=20, choices=Method.choices)
     authorization = models.ForeignKey(
         Authorization, on_delete=models.PROTECT, null=True, related_name="controls"
     )

@@ -49,6 +49,7 @@ class Delegation(Leased):
     class Kind(models.TextChoices):
         CNAME = "cname", _("CNAME record")
         REDIRECT = "redirect", _("Redirect on the web server")
+        PERSIST = "persist", _("Standing TXT record")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -57,6 +58,10 @@ class Delegation(Leased):
     label = models.CharField(_("label"), max_length=32, unique=True, default=random_label, editable=False)
     # Kept with the row: another setting tomorrow must not break what customers have set up.
     zone = models.CharField(_("zone"), max_length=200, blank=True, editable=False)
+    # Of a standing record: what it says. The account is this customer's alone (docs/decisions/20261124.dns-persist.md).
+    account_uri = models.URLField(_("account at the CA"), max_length=500, blank=True, editable=False)
+    issuer = models.CharField(_("CA"), max_length=253, blank=True, editable=False)
+    wildcard = models.BooleanField(_("for the wildcard too"), default=False, editable=False)
     created_at = models.DateTimeField(_("offered"))
     asked_at = models.DateTimeField(_("asked to look"), null=True)
     seen_at = models.DateTimeField(_("last seen in place"), null=True)

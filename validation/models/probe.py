@@ -22,7 +22,7 @@ class Probe(models.Model):
 
     authorization = models.ForeignKey(Authorization, on_delete=models.CASCADE, related_name="probes")
     at = models.DateTimeField(_("when"))
-    method = models.CharField(_("method"), max_length=10)
+    method = models.CharField(_("method"), max_length=20)
     slug = models.CharField(_("finding"), max_length=40)
     in_place = models.BooleanField(_("in place"))
     expected = models.CharField(_("expected"), max_length=500)

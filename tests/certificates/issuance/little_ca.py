@@ -147,11 +147,14 @@ class LittleCa(RoughCa):
         known = key in self.accounts
         if not known and (request.payload or {}).get("onlyReturnExisting"):
             return problem("accountDoesNotExist", 400)
-        url = self.accounts.setdefault(key, self.url(f"/account/{len(self.accounts)}"))
+        url = self.accounts.setdefault(key, self._next_account_url())
         document = {"status": "valid"}
         if self.lists_orders:
             document["orders"] = self.url("/list/0")
         return Reply(200 if known else 201, document, {"Location": url})
+
+    def _next_account_url(self) -> str:
+        return self.url(f"/account/{len(self.accounts)}")
 
     def forget_everything(self) -> None:
         """What a test CA does when it is started anew: accounts and orders are gone, certificates are signed."""

@@ -7,7 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 # How the owner of the domain shows it.
-WAYS = ("dns-01", "http-01", "cname", "redirect", "prevalidated", "found by itself")
+# "prevalidated": the CA has the name on the account's list, and hands it out valid, or finds any answer right.
+# "found by itself": a record names the account, and the CA looks for it without being asked (dns-persist-01).
+WAYS = (
+    "dns-01",
+    "http-01",
+    "cname",
+    "redirect",
+    "prevalidated",
+    "prevalidated, any answer",
+    "found by itself",
+)
 # (what its owner proves, what the other wants), as people write them.
 RELATIONS = {
     "same": ("{}.example", "{}.example"),
@@ -73,7 +83,9 @@ def every_case(way: str) -> Iterator[Case]:
     """All events with one name at every kind of CA; all pairs of names where the CA hands out whatever it has."""
     wide = itertools.product(["same"], EVENTS, CAS)
     own = itertools.product(["same"], EVENTS, [(100, "own")] if way in {"dns-01", "found by itself"} else [])
-    deep = itertools.product(RELATIONS, SOME_EVENTS, [(100, "kept")] if way not in {"http-01", "redirect"} else [])
+    deep = itertools.product(
+        RELATIONS, SOME_EVENTS, [(100, "kept")] if way not in {"http-01", "redirect"} else []
+    )
     columns = dict.fromkeys(itertools.chain(wide, own, deep))
     cases = (Case(way, relation, events, *ca) for relation, events, ca in columns)
     yield from (case for case in cases if case.is_possible)

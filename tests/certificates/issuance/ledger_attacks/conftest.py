@@ -56,4 +56,6 @@ def pytest_terminal_summary(terminalreporter) -> None:
     tried = sum(value for name, value in told if name == TRIED)
     wrong = sum(value for name, value in told if name == WRONG)
     if tried:
-        terminalreporter.write_line(f"ledger attacks: {tried} cases, {wrong} certificates to the wrong customer")
+        terminalreporter.write_line(
+            f"ledger attacks: {tried} cases, {wrong} certificates to the wrong customer"
+        )
