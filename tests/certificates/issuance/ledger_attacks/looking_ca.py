@@ -121,8 +121,8 @@ class LookingCa(LittleCa):
         return self._order_reply(order) if order.pem else reply
 
     def valid_authorizations(self) -> list[str]:
-        """What the next order at the same account would be given without a look."""
-        mine = self.authzs[self.first_authz :]
+        """What the next order at the same account would be given without a look, apart from what is on the CA's own list."""
+        mine = [one for one in self.authzs[self.first_authz :] if one.identifier not in self.prevalidated]
         return [f"{authz.identifier} ({authz.number})" for authz in mine if authz.status == "valid"]
 
 
