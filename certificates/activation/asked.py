@@ -19,6 +19,7 @@ from validation.models import Approval
 from validation.models.authorization import Method
 
 MOST_READ = 200
+PREVALIDATED = CaAccount.EmailMode.PREVALIDATED
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Asked:
     @property
     def what_it_does(self) -> str:
         """Say in one sentence what the approval does and what it does not do."""
-        if self.state == "off":
+        if self.state == "off" or self.said_no:
             return ""
         if self.mode == CaAccount.EmailMode.PREVALIDATED:
             return _("With the approval your certificate is ordered; nothing has to be published.")
@@ -95,6 +96,11 @@ class Asked:
     @property
     def approved(self) -> bool:
         return self.state == "approved"
+
+    @property
+    def said_no(self) -> bool:
+        """True where publishing would be in vain until somebody else is asked, or another way is chosen."""
+        return self.state in {Approval.Answer.REJECTED.value, Approval.Answer.REPORTED.value}
 
     @property
     def waits(self) -> bool:
@@ -134,7 +140,9 @@ def asked_about(plan: Plan, entries: Iterable[dict[str, Any]], mode: str, now: d
         mine = [row for row in rows if row.speaks_for(name)]
         given = [row for row in mine if row.is_given(now)]
         ours = [row for row in mine if row.plan_id == plan.pk and row.recipient == entry.get("approver")]
-        found[name.text] = Asked(entry, next(iter(given or ours), None), mode, now)
+        # Beforehand-known names want an approval of that kind, and this plan's own question tells more.
+        first = ours or [row for row in given if row.prevalidated] if mode == PREVALIDATED else given or ours
+        found[name.text] = Asked(entry, next(iter(first), None), mode, now)
     return found
 
 

@@ -91,7 +91,8 @@ class _Look:
 
     def _ask(self, domain: str) -> bool:
         answer = self.resolver.mx(domain)
-        if not answer.answered:
+        # A server that does not know the type holds no such record (RFC 1035 §4.1.1, NOTIMP).
+        if not answer.answered and answer.rcode != "NOTIMP":
             self.unknown[domain] = None
             return False
         if answer.rdatas:

@@ -41,7 +41,8 @@ def approver(request: HttpRequest, activation: Activation, position: int) -> Htt
     """Choose who is asked about one name, instead of another address or another method."""
     asked = _asking(activation, position)
     # Looked up first: nothing here may be slow once a row is held.
-    choice = Choice(asked.question, found_for(asked.name.ascii), asked.question.stored)
+    stored = "" if asked.name.mail is not None and asked.name.mail.suggests_another else asked.question.stored
+    choice = Choice(asked.question, found_for(asked.name.ascii), stored)
     if request.method != "POST":
         return _page(request, activation, asked, choice)
     key = request.POST.get(asked.question.key, "")

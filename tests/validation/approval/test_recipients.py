@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from dns import flags, message, rcode, rdatatype
 
 from identifiers.names import Name
 from validation.approval.recipients import CONSTRUCTED, recipients_for
@@ -42,6 +43,28 @@ def test_a_server_that_does_not_answer_is_no_answer(dns):
     assert found.recipients == ()
     assert found.unknown == ("shop.example",)
     assert found.without_mail == ()
+
+
+def test_a_server_that_knows_no_mx_has_none(dns):
+    dns.add("shop.example", "A", "192.0.2.1")
+    dns.raw = not_implemented(dns)
+    assert addresses("shop.example") == [f"{local}@shop.example" for local in CONSTRUCTED]
+
+
+def not_implemented(server):
+    """Answer NOTIMP to MX, as the sandbox's name server does."""
+
+    def answer(wire: bytes) -> bytes:
+        query = message.from_wire(wire)
+        reply = message.make_response(query)
+        if query.question[0].rdtype == rdatatype.MX:
+            reply.set_rcode(rcode.NOTIMP)
+        else:
+            server._fill(query, reply)
+        reply.flags |= flags.AA
+        return reply.to_wire()
+
+    return answer
 
 
 def test_an_address_is_no_name_that_anybody_could_be_asked_about(dns):
