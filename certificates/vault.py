@@ -12,6 +12,7 @@ from accounts.models import User
 from certificates import keys
 from certificates.models import CaAccount, PrivateKey
 from certificates.sealing import KeyRing, kid_of, rewrap, seal, unseal
+from leases.inserts import insert_all
 
 
 class KeyDestroyed(Exception):
@@ -43,7 +44,7 @@ def keep(key: keys.PrivateKey, *, owner: User, key_type: str, now: datetime) -> 
     )
     sealed = seal(keys.to_der(key), context=_context(row), ring=ring())
     row.sealed, row.kid = sealed, kid_of(sealed)
-    row.save(force_insert=True)
+    insert_all([row])
     return row
 
 

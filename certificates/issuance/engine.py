@@ -36,7 +36,6 @@ from certificates.models import AcmeOrder, Issuance
 from certificates.sealing import CannotUnseal
 from leases import LeaseLost
 from outbound import counting
-from validation.models import Authorization
 
 log = logging.getLogger(__name__)
 
@@ -106,13 +105,12 @@ def look_back(walk: Walk, done: Done) -> None:
     """See what was written between our reading and our letting go: its wake found the row held, and was lost."""
     if done.due_at is None:
         return
-    order, issuance = walk.order, walk.issuance
-    pending = Authorization.objects.pending().filter(acme_orders=order)
-    shown = done.until_shown and not pending.filter(shown_at__isnull=True, insisted_at__isnull=True).exists()
+    wanted = walk.issuance.state == Issuance.State.WANTED
+    found = reading.meanwhile(walk.order)
+    shown = done.until_shown and found.all_shown
     approved = done.until_approved and not approvals.missing(walk)
-    ended = issuance.state == Issuance.State.WANTED and not reading.is_wanted(issuance)
-    if shown or approved or ended:
-        AcmeOrder.objects.filter(pk=order.pk).wake(walk.now)
+    if shown or approved or (wanted and not found.is_wanted):
+        AcmeOrder.objects.filter(pk=walk.order.pk).wake(walk.now)
 
 
 def step_for(walk: Walk) -> Step:

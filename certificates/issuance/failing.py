@@ -84,7 +84,7 @@ def recovered(walk: Walk, before: dict[str, Any] | None) -> None:
     """A step has succeeded: the trouble that stood in the row before it is over. Raises LeaseLost."""
     order = walk.order
     if before is not None and order.problem is before and order.status != AcmeOrder.Status.INVALID:
-        order.write(problem=None)
+        order.keep(problem=None)
     if before is not None and "failures" in before:
         # The CA answers again: who sleeps off the same trouble need not. Who was given a time sleeps on.
         others = AcmeOrder.objects.filter(account=order.account_id, problem__failures__gt=0)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -21,6 +22,8 @@ from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount, CaLimit, CaUse, LimitKind
 from identifiers.names import Name
+from leases.inserts import insert, insert_all
+from leases.prepared import Prepared
 
 # RFC 8555 knows no limits: these are Let's Encrypt's, per account (the certificates: per CA), as (amount, window).
 LETS_ENCRYPT: dict[str, tuple[int, timedelta]] = {
@@ -34,6 +37,9 @@ KEPT = max(window for _amount, window in LETS_ENCRYPT.values())
 # Counted by a CA over all its accounts, so ours counts them where the operator's account stands.
 OF_THE_CA = {LimitKind.DOMAIN, LimitKind.SET}
 
+_ACCOUNT_KEY: Any = CaAccount._meta.pk
+_limits = Prepared(lambda account: CaLimit.objects.filter(account_id=account), _ACCOUNT_KEY)
+
 
 def take_slot(walk: Walk) -> Done | None:
     """Take a place among the account's new orders and commit that newOrder is about to be sent, or wait for the next slot.
@@ -44,7 +50,6 @@ def take_slot(walk: Walk) -> Done | None:
     replaces = replacing.to_tell(walk)
     told = replaces if replaces != replacing.REFUSED else ""
     with transaction.atomic():
-        walk.hold()
         now = walk.now
         limits = limits_of(order.account)
         if limits:
@@ -57,9 +62,9 @@ def take_slot(walk: Walk) -> Done | None:
         ahead = _ahead(order) if limits else 0
         full = _fullest(order.account, limits, walk.names, told, now, ahead)
         if full is None:
-            order.write(intent_at=now, replaces=replaces)
+            walk.hold(intent_at=now, replaces=replaces)
             if LimitKind.ORDERS not in exempt(limits, told):
-                CaUse.objects.create(account=order.account, kind=LimitKind.ORDERS, at=now)
+                insert(CaUse, account_id=order.account_id, kind=LimitKind.ORDERS, at=now)
     if full is not None:
         return choosing.after_limit(walk, full[0]) or _wait(walk, *full)
     walk.slot_taken = True
@@ -85,7 +90,7 @@ def next_slot(
 
 def limits_of(account: CaAccount) -> list[CaLimit]:
     """Return the limits: those of the operator's account hold for each that was opened under it."""
-    return list(CaLimit.objects.filter(account_id=account.parent_id or account.pk))
+    return _limits(account.parent_id or account.pk)
 
 
 def exempt(limits: Sequence[CaLimit], replaces: str) -> set[str]:
@@ -169,8 +174,7 @@ def send_again(walk: Walk) -> None:
     """newOrder is sent once more, its first answer was lost: the place taken then counts from now on. Raises LeaseLost."""
     order, before = walk.order, walk.order.intent_at
     with transaction.atomic():
-        walk.hold()
-        order.write(intent_at=walk.now)
+        walk.hold(intent_at=walk.now)
         if before is not None:
             _one_use(order, before).update(at=order.intent_at)
 
@@ -196,10 +200,12 @@ def count_certificate(walk: Walk, now: datetime) -> None:
     account, told = walk.order.account, replacing.told(walk) or ""
     spared = exempt(limits_of(account), told) if told else set()
     house = account.parent_id or account.pk
-    CaUse.objects.bulk_create(
-        CaUse(account_id=house, kind=kind, subject=subject, at=now)
-        for kind in sorted(OF_THE_CA - spared)
-        for subject in subjects(kind, walk.names)
+    insert_all(
+        [
+            CaUse(account_id=house, kind=kind, subject=subject, at=now)
+            for kind in sorted(OF_THE_CA - spared)
+            for subject in subjects(kind, walk.names)
+        ]
     )
 
 

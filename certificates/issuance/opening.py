@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -13,6 +14,7 @@ from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
 from identifiers.addresses import address_in
 from identifiers.names import Name
+from leases.inserts import insert_all, insert_once
 from validation import ledger
 from validation.models import Authorization, Challenge
 from validation.models.authorization import Method
@@ -27,15 +29,21 @@ def open_authorizations(walk: Walk) -> Done | None:
             continue
         walk.keep_hold()
         facts = walk.ca.authorization(url)
+        # Nearly always it is new, and nobody's yet: then nothing needs to be looked up.
+        if facts.status is not AuthorizationStatus.VALID and open_new(walk, facts):
+            continue
         row = Authorization.objects.filter(url=url).first()
-        anothers = row is not None and row.owner_id != walk.owner.pk
-        if row is not None and anothers and sharing.is_busy(walk, row):
-            return sharing.wait(walk, waits.NAME_BUSY)
-        if anothers or (facts.status is AuthorizationStatus.VALID and not is_theirs(walk, row, facts)):
+        if row is not None and row.owner_id != walk.owner.pk:
+            if sharing.is_busy(walk, row):
+                return sharing.wait(walk, waits.NAME_BUSY)
             refused.append(url)
-        else:
-            open_authorization(walk, facts)
-    walk.forget()
+        elif facts.status is AuthorizationStatus.VALID and not is_theirs(walk, row, facts):
+            refused.append(url)
+        elif row is not None:
+            open_again(walk, row, facts)
+        elif not open_new(walk, facts):
+            # Somebody has stored it this moment: whose it is decides the next walk.
+            return sharing.wait(walk, waits.NAME_SOON_FREE)
     return sharing.afresh_without(walk, refused) if refused else None
 
 
@@ -59,23 +67,31 @@ def name_of(facts: AuthorizationFacts) -> tuple[str, bool]:
     return value.removeprefix("*."), facts.wildcard or value.startswith("*.")
 
 
-def open_authorization(walk: Walk, facts: AuthorizationFacts) -> None:
-    """Store one authorization. A row that an earlier order of this customer has closed is opened again."""
+def open_new(walk: Walk, facts: AuthorizationFacts) -> bool:
+    """Store an authorization that nobody has met yet; False when there is a row of it."""
     with transaction.atomic():
         walk.hold()
-        row, created = Authorization.objects.get_or_create(
-            url=facts.url, defaults=_columns(walk, facts, walk.now)
-        )
-        if created:
-            Challenge.objects.bulk_create(_challenges(walk, row, facts))
-        else:
-            _reopen(walk, row, facts)
-        walk.order.authorizations.add(row)
-    if created:
-        profiling.measure(walk, facts)
+        row = insert_once(Authorization, url=facts.url, **_columns(walk, facts, walk.now))
+        if row is None:
+            return False
+        challenges = _challenges(walk, row, facts)
+        insert_all(challenges)
+        walk.order.need(row)
+    walk.add(row, challenges)
+    profiling.measure(walk, facts)
+    return True
 
 
-def _columns(walk: Walk, facts: AuthorizationFacts, now: datetime) -> dict[str, object]:
+def open_again(walk: Walk, row: Authorization, facts: AuthorizationFacts) -> None:
+    """Take up a row that this customer has: one that an earlier order of theirs has closed is opened again."""
+    with transaction.atomic():
+        walk.hold()
+        _reopen(walk, row, facts)
+        walk.order.need(row)
+    walk.forget()
+
+
+def _columns(walk: Walk, facts: AuthorizationFacts, now: datetime) -> dict[str, Any]:
     name, wildcard = name_of(facts)
     unknown = facts.status is AuthorizationStatus.UNKNOWN
     return {

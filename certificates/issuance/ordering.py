@@ -73,6 +73,7 @@ def keep_order(walk: Walk, facts: OrderFacts) -> Done | None:
             _write(walk, facts)
     except IntegrityError:
         return met(walk, facts)
+    walk.begin_without()
     return None
 
 
@@ -133,6 +134,6 @@ def fetch_authorizations(walk: Walk) -> Done | None:
             )
     done = open_authorizations(walk)
     if done is None and order.status == AcmeOrder.Status.PENDING:
-        order.write(waiting_for=AcmeOrder.WaitingFor.CUSTOMER)
+        order.keep(waiting_for=AcmeOrder.WaitingFor.CUSTOMER)
         telling.new_values(walk)
     return done

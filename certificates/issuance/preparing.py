@@ -10,6 +10,7 @@ from certificates import keys, vault
 from certificates.issuance.walk import Walk
 from certificates.models import Issuance
 from leases import LeaseLost
+from leases.updates import update
 
 
 def make_key_and_csr(walk: Walk) -> None:
@@ -23,7 +24,7 @@ def make_key_and_csr(walk: Walk) -> None:
     with transaction.atomic():
         walk.hold()
         row = vault.keep(key, owner=walk.owner, key_type=issuance.key_type, now=walk.now)
-        if Issuance.objects.filter(pk=issuance.pk, csr__isnull=True).update(csr=csr, key=row) != 1:
+        if update(Issuance, {"pk": issuance.pk, "csr": None}, csr=csr, key=row) != 1:
             raise LeaseLost(f"issuance {issuance.pk} has its CSR already")
         record(
             Action.KEY_MADE,

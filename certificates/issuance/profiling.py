@@ -36,7 +36,8 @@ def choose(walk: Walk) -> Done | None:
         return failing.needs_operator(walk, ours("profile_gone", _gone(walk, wanted), walk.now))
     chosen = wanted if house.profiles else ""
     if order.profile != chosen:
-        order.write(profile=chosen)
+        # Committed with the intent, before newOrder.
+        order.keep(profile=chosen)
     walk.profile_chosen = True
     return None
 

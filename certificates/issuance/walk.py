@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +15,7 @@ from certificates.issuance import reading
 from certificates.models import AcmeOrder, Issuance
 from identifiers.names import Name
 from leases import LEASE
-from validation.models import Authorization
+from validation.models import Authorization, Challenge
 
 
 class Done:
@@ -47,7 +47,7 @@ class Walk:
     connector: Connector | None = None
     # newOrder's place among the account's limits was taken in this very walk: nothing can have been lost yet.
     slot_taken: bool = False
-    # What to ask the CA for was settled, and committed, in this very walk.
+    # What to ask the CA for was settled in this very walk; it is committed with the intent.
     profile_chosen: bool = False
     # This order goes ahead to see whether the CA is well again.
     probes: bool = False
@@ -104,6 +104,17 @@ class Walk:
     def forget(self) -> None:
         """Read the authorizations anew: their rows were changed."""
         self._authorizations = None
+
+    def begin_without(self) -> None:
+        """The CA's order is new to us: nothing of it has a row yet."""
+        self._authorizations = []
+
+    def add(self, row: Authorization, challenges: Sequence[Challenge]) -> None:
+        """Remember a row that was stored just now, as reading anew would find it."""
+        if self._authorizations is not None:
+            reading.attach(row, list(challenges))
+            self._authorizations.append(row)
+            self._authorizations.sort(key=lambda one: (one.identifier, one.wildcard))
 
     def authorizations_known(self) -> bool:
         known = {row.url for row in self.authorizations()}

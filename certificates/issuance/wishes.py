@@ -11,7 +11,7 @@ from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.csr import UnacceptableCSR, against
-from certificates.issuance import approvals
+from certificates.issuance import approvals, reading
 from certificates.models import (
     AcmeOrder,
     Activation,
@@ -24,6 +24,8 @@ from certificates.models import (
 from certificates.plan_csr import read_for
 from identifiers.names import Name
 from leases import ring
+from leases.inserts import insert, insert_all
+from leases.updates import update
 from orders.models import Plan
 from validation import probing
 from validation.models import Authorization
@@ -54,11 +56,11 @@ def request(
     `by` is a person, or the name of a process. `account` is where it is ordered first (else the product's first choice);
     `replaces` the certificate whose place it takes (RFC 9773 §5). Raises NotReady.
     """
-    running = plan.issuances.filter(state=Issuance.State.WANTED).first()
+    running = reading.running_issuance(plan)
     if running is not None:
         return running
     activation = _finished_activation(plan)
-    account = account or CaAccount.objects.for_product(plan.product).first()
+    account = account or reading.first_account(plan.product)
     if account is None:
         raise NotReady(
             _("No certificate authority is set up for this product yet. Our staff have been told.")
@@ -68,11 +70,9 @@ def request(
     issuance.replaces, issuance.campaign = replaces, campaign
     try:
         with transaction.atomic():
-            issuance.save(force_insert=True)
-            AcmeOrder.objects.create(
-                issuance=issuance, account=account, attempt=1, created_at=now, due_at=now
-            )
-            Activation.objects.filter(pk=activation.pk).update(finished_at=now)
+            insert_all([issuance])
+            insert(AcmeOrder, issuance=issuance, account=account, attempt=1, created_at=now, due_at=now)
+            update(Activation, {"pk": activation.pk}, finished_at=now)
             record(
                 Action.ISSUANCE_REQUESTED,
                 issuance,
@@ -124,7 +124,7 @@ def approver_of(method: str, address: str, domain: str) -> dict[str, str]:
 def _finished_activation(plan: Plan) -> Activation:
     if plan.state not in {Plan.State.OPEN, Plan.State.ACTIVE}:
         raise NotReady(_("This plan is %(state)s.") % {"state": plan.get_state_display().lower()})
-    activation = Activation.objects.prefetch_related("names").filter(plan=plan).first()
+    activation = reading.activation_of(plan)
     if activation is None or activation.csr_done_at is None:
         raise NotReady(_("Step 1, CSR, is not complete yet."))
     if activation.contacts_done_at is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from certificates.models.account import CaAccount
 from certificates.models.issuance import Issuance
 from leases import Leased, LeasedQuerySet, due_index
+from leases.inserts import insert_once
 from validation.models import Authorization
 
 
@@ -97,6 +98,11 @@ class AcmeOrder(Leased):
 
     def __str__(self) -> str:
         return f"{self.issuance_id} #{self.attempt} {self.status}"
+
+    def need(self, authorization: Authorization) -> None:
+        """Remember that this order waits for the authorization. Idempotent."""
+        link: Any = AcmeOrder.authorizations.through
+        insert_once(link, acmeorder_id=self.pk, authorization_id=authorization.pk)
 
     @property
     def least_requests(self) -> int:
