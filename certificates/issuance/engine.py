@@ -102,8 +102,11 @@ def take(step: Step, walk: Walk) -> Done | None:
 
 
 def look_back(walk: Walk, done: Done) -> None:
-    """See what was written between our reading and our letting go: its wake found the row held, and was lost."""
-    if done.due_at is None:
+    """See what was written between our reading and our letting go: its wake found the row held, and was lost.
+
+    Who looks again within a moment sees it then.
+    """
+    if done.due_at is None or done.due_at - walk.now <= waits.A_MOMENT:
         return
     wanted = walk.issuance.state == Issuance.State.WANTED
     found = reading.meanwhile(walk.order)

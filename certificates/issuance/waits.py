@@ -28,6 +28,8 @@ NAME_SOON_FREE = timedelta(seconds=5)
 # A customer who shows nothing for so long no longer keeps others from a name.
 NAME_HELD = timedelta(days=1)
 OPERATOR = timedelta(hours=1)
+# A wake that is lost for so long is no loss.
+A_MOMENT = timedelta(seconds=1)
 # Debian's Pebble can deadlock when an order is polled while it is being finalized.
 AFTER_FINALIZE = timedelta(milliseconds=200)
 
