@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from django.db import connections, models, router
 
-from leases.columns import table_and_key
+from leases.columns import stored, table_and_key
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -47,7 +47,9 @@ def _store(model: type[models.Model], rows: Sequence[models.Model], *, once: boo
     made = rows[0].pk is None
     sql, fields = _sentence(model, len(rows), made, once)
     params = [
-        field.get_db_prep_save(field.pre_save(row, True), connection) for row in rows for field in fields
+        stored(field, field.pre_save(row, True) if has_its_way else getattr(row, field.attname), connection)
+        for row in rows
+        for field, has_its_way in fields
     ]
     with connection.cursor() as cursor:
         cursor.execute(sql, params)
@@ -63,8 +65,13 @@ def _store(model: type[models.Model], rows: Sequence[models.Model], *, once: boo
 
 
 @lru_cache(maxsize=256)
-def _sentence(model: type[models.Model], count: int, made: bool, once: bool) -> tuple[str, list[Any]]:
-    """Return the statement for so many rows, and the fields whose values it takes; `made`: the database makes the key."""
+def _sentence(
+    model: type[models.Model], count: int, made: bool, once: bool
+) -> tuple[str, list[tuple[Any, bool]]]:
+    """Return the statement for so many rows, and the fields whose values it takes; `made`: the database makes the key.
+
+    Beside each field stands whether it has its own way of finding its value (`auto_now`).
+    """
     table, key = table_and_key(model)
     fields: list[Any] = [
         field for field in model._meta.local_concrete_fields if not (made and field.primary_key)
@@ -74,4 +81,6 @@ def _sentence(model: type[models.Model], count: int, made: bool, once: bool) -> 
     conflict = " ON CONFLICT DO NOTHING" if once else ""
     returning = f" RETURNING {key}" if made else ""
     rows = ", ".join([one] * count)
-    return f"INSERT INTO {table} ({names}) VALUES {rows}{conflict}{returning}", fields  # noqa: S608 - names of our own
+    return f"INSERT INTO {table} ({names}) VALUES {rows}{conflict}{returning}", [  # noqa: S608 - names of our own
+        (field, type(field).pre_save is not models.Field.pre_save) for field in fields
+    ]

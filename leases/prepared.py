@@ -13,6 +13,8 @@ from django.db import connections, models
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.transaction import TransactionManagementError
 
+from leases.columns import stored
+
 Found = TypeVar("Found")
 AField = Any  # Field is generic for the type checker only
 
@@ -30,28 +32,29 @@ class Prepared(Generic[Found]):
         self._built = threading.local()
 
     def __call__(self, *values: Any, using: str = "default") -> list[Found]:
-        connection, built = connections[using], self._built_for(using)
+        connection = connections[using]
+        built = self._built_for(connection)
         if built.locks and connection.get_autocommit():
             raise TransactionManagementError("a row is held until a transaction ends, and none is running")
         params = list(built.params)
         for places, field, value in zip(built.places, self._fields, values, strict=True):
             for place in places:
-                params[place] = field.get_db_prep_value(value, connection)
+                params[place] = stored(field, value, connection)
         with connection.cursor() as cursor:
             cursor.execute(built.sql, params)
             found = cursor.fetchall()
         return built.read(found) if found else []
 
-    def _built_for(self, using: str) -> _Built:
-        known = self._built.__dict__
-        if using not in known or known[using].compiler.connection is not connections[using]:
+    def _built_for(self, connection: Any) -> _Built:
+        known, using = self._built.__dict__, connection.alias
+        if using not in known or known[using].compiler.connection is not connection:
             known[using] = _Built(self._make, self._fields, using)
         built: _Built = known[using]
         return built
 
     def read(self, found: list[Any], using: str = "default") -> list[Found]:
         """Return what another statement has answered with this query's columns, as this query would."""
-        return self._built_for(using).read(found)
+        return self._built_for(connections[using]).read(found)
 
     def first(self, *values: Any, using: str = "default") -> Found | None:
         """Return the first that is found, None when there is none. Slice the query where there may be many."""
@@ -69,11 +72,10 @@ class _Built:
         self.locks = query.select_for_update
         self.compiler: Any = query.get_compiler(using=using)
         self.sql, self.params = self.compiler.as_sql()
-        stored = [
-            field.get_db_prep_value(mark, self.compiler.connection)
-            for field, mark in zip(fields, marks, strict=True)
+        places = [
+            stored(field, mark, self.compiler.connection) for field, mark in zip(fields, marks, strict=True)
         ]
-        self.places = [[n for n, param in enumerate(self.params) if param == mark] for mark in stored]
+        self.places = [[n for n, param in enumerate(self.params) if param == mark] for mark in places]
         if not all(self.places):
             raise ValueError("a value of a prepared query does not stand in it as it is")
         columns = [column[0] for column in self.compiler.select[: self.compiler.col_count]]

@@ -107,10 +107,16 @@ class LeasedQuerySet(models.QuerySet[LeasedRow]):
 
     def _heads(self, now: datetime) -> list[tuple[Any, Hashable]]:
         """Return the longest waiting rows of each owner within a backlog: a bounded look, by the index."""
+        if self._is_plain:
+            return statements.heads(self.model, now)
+        return list(self.heads(now))
+
+    def heads(self, now: datetime) -> Any:
+        """Return (key, owner) of the longest waiting rows of each owner within a backlog."""
         backlog = self.filter(pk__in=self.due(now).values("pk")[:BACKLOG])
         nth = Window(RowNumber(), partition_by=[F(self.owner_path)], order_by="due_at")
         heads = backlog.annotate(nth=nth).filter(nth__lte=HEADS).order_by("due_at")
-        return list(heads.values_list("pk", self.owner_path))
+        return heads.values_list("pk", self.owner_path)
 
     def wake(self, now: datetime) -> int:
         """Make unfinished rows due at once; return how many. Rows whose story is over stay asleep."""

@@ -20,15 +20,15 @@ Row = TypeVar("Row", bound=models.Model)
 _DUE = "due_at IS NOT NULL AND due_at <= %s AND (lease_until IS NULL OR lease_until < %s)"
 
 
-def _moment(moment: datetime, using: str) -> Any:
-    return connections[using].ops.adapt_datetimefield_value(moment)
+def _moment(moment: datetime, connection: Any) -> Any:
+    return connection.ops.adapt_datetimefield_value(moment)
 
 
 def due_keys(model: type[models.Model], now: datetime, most: int) -> list[Any]:
     """Return the keys of the rows that are due and free, the longest waiting first."""
-    using, (table, key) = router.db_for_read(model), table_and_key(model)
-    at = _moment(now, using)
-    with connections[using].cursor() as cursor:
+    connection, (table, key) = connections[router.db_for_read(model)], table_and_key(model)
+    at = _moment(now, connection)
+    with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT {key} FROM {table} WHERE {_DUE} ORDER BY due_at LIMIT {int(most)}",  # noqa: S608 - names of our own
             [at, at],
@@ -42,13 +42,14 @@ def claim(model: type[Row], pk: Any, now: datetime, lease: datetime) -> Row | No
     A compare-and-swap that answers with what it has written: nobody can have changed the row between claim and reading.
     """
     using, (table, key) = router.db_for_write(model), table_and_key(model)
-    at = _moment(now, using)
-    stored_pk = stored(model._meta.pk, model._meta.pk.to_python(pk), using)
-    with connections[using].cursor() as cursor:
+    connection = connections[using]
+    at = _moment(now, connection)
+    stored_pk = stored(model._meta.pk, model._meta.pk.to_python(pk), connection)
+    with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} SET lease_until = %s, epoch = epoch + 1 WHERE {key} = %s AND {_DUE}"  # noqa: S608 - names of our own
             f" RETURNING {_columns(model)}",
-            [_moment(lease, using), stored_pk, at, at],
+            [_moment(lease, connection), stored_pk, at, at],
         )
         found = cursor.fetchall()
     return next(iter(_whole(model).read(found, using)), None) if found else None
@@ -77,15 +78,14 @@ def write(row: models.Model, epoch: int, values: dict[str, Any]) -> int | None:
     None: something here is no plain value of a column, and the ORM has to say it.
     """
     model = type(row)
-    using, (table, key) = router.db_for_write(model), table_and_key(model)
-    connection = connections[using]
+    connection, (table, key) = connections[router.db_for_write(model)], table_and_key(model)
     columns, params = [], []
     for name, value in values.items():
         field = field_of(model, name)
         if not is_plain(field, value):
             return None
         columns.append(f'"{field.column}" = %s')
-        params.append(stored(field, value, using))
+        params.append(stored(field, value, connection))
     pk = model._meta.pk.get_db_prep_save(row.pk, connection)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -118,3 +118,15 @@ def due_with_owners(
 ) -> list[tuple[Any, Any]]:
     """Return (key, owner) of the rows that are due and free, the longest waiting first."""
     return _owned(model, owner_path, most)(now, using=router.db_for_read(model))
+
+
+@lru_cache(maxsize=64)
+def _heads(model: type[models.Model]) -> Prepared[tuple[Any, Any]]:
+    due_at: Any = model._meta.get_field("due_at")
+    rows: Any = model._default_manager
+    return Prepared(lambda now: rows.all().heads(now), due_at)
+
+
+def heads(model: type[models.Model], now: datetime) -> list[tuple[Any, Any]]:
+    """Return (key, owner) of the longest waiting rows of each owner within a backlog."""
+    return _heads(model)(now, using=router.db_for_read(model))

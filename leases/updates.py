@@ -19,10 +19,10 @@ def update(model: type[models.Model], where: Mapping[str, Any], **values: Any) -
     A condition is a field's name ("pk", "plan_id", ...) and what it must be: a value, None (IS NULL), or a list, tuple or
     set (IN; an empty one finds nothing). Raises ValueError for what is no plain value (F(), Now(), a lookup's path).
     """
-    using = router.db_for_write(model)
+    connection = connections[router.db_for_write(model)]
     params, shapes = [], []
     for name, value in values.items():
-        params.append(_plain(model, name, value, using))
+        params.append(_plain(model, name, value, connection))
     for name, value in where.items():
         field = field_of(model, name)
         # A JSON column may hold a list as its value: it is never compared here.
@@ -30,19 +30,19 @@ def update(model: type[models.Model], where: Mapping[str, Any], **values: Any) -
         found = list(value) if many else [] if value is None else [value]
         if many and not found:
             return 0
-        params += [_plain(model, name, one, using) for one in found]
+        params += [_plain(model, name, one, connection) for one in found]
         shapes.append((field.column, len(found) if many else -1 if value is None else 0))
     sql = _sentence(model, tuple(values), tuple(shapes))
-    with connections[using].cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(sql, params)
         return int(cursor.rowcount)
 
 
-def _plain(model: type[models.Model], name: str, value: Any, using: str) -> Any:
+def _plain(model: type[models.Model], name: str, value: Any, connection: Any) -> Any:
     field = field_of(model, name)
     if not is_plain(field, value):
         raise ValueError(f"{name}: no plain value of a column")
-    return stored(field, value, using)
+    return stored(field, value, connection)
 
 
 @lru_cache(maxsize=512)

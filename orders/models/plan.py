@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from leases.updates import update
 from orders.models.order import Order, OrderItem, OrderName
 from orders.models.product import Product
 
@@ -82,7 +83,7 @@ class Plan(models.Model):
 
     def activate(self) -> bool:
         """Note the first issued certificate: open becomes active. False when that was so already, or the plan ended."""
-        moved = Plan.objects.filter(pk=self.pk, state=Plan.State.OPEN).update(state=Plan.State.ACTIVE)
+        moved = update(Plan, {"pk": self.pk, "state": Plan.State.OPEN}, state=Plan.State.ACTIVE)
         if moved == 1:
             self.state = Plan.State.ACTIVE
             return True
