@@ -20,9 +20,12 @@ from certificates.models import AcmeOrder, CaAccount, Issuance
 from certificates.progress import ProgressStep, progress_of
 from certificates.standing import Standing, newest_order, standing_of, with_standing
 from orders.models import Plan
-from validation.methods import METHODS, Instruction, available_for
+from validation import providers
+from validation.methods import METHODS, Instruction, Row, available_for
 from validation.models import Authorization
 from validation.problems import Finding
+from validation.providers import Provider
+from validation.zone_lines import ZoneLine
 
 QUICK, CALM, SLOW = timedelta(seconds=2), timedelta(seconds=5), timedelta(seconds=30)
 OFTEN = timedelta(seconds=10)
@@ -85,6 +88,36 @@ class NameToShow:
             return None
         challenge = self.authorization.challenge()
         return METHODS[self.method].instruction(challenge, self.ascii) if challenge is not None else None
+
+    @cached_property
+    def provider(self) -> Provider | None:
+        """Who keeps the domain's DNS, as we last saw it; None for nobody whose form we know."""
+        return providers.known(self.finding.facts.get("provider")) if self.finding is not None else None
+
+    @property
+    def rows(self) -> list[Row]:
+        """What to publish, field by field, in the words of the provider's form."""
+        told = self.instruction
+        if told is None:
+            return []
+        line = ZoneLine.of(told.line) if told.kind == "dns" else None
+        return line.rows(self.provider, self._zone) if line is not None else told.rows
+
+    @property
+    def _zone(self) -> str:
+        known = self.finding.facts.get("zone") if self.finding is not None else None
+        told = self.instruction
+        if told is None or (known and told.full_name.endswith(f".{known}")):
+            return str(known or "")
+        return told.zone
+
+    @property
+    def repair_rows(self) -> list[Row]:
+        """Another record than the one that is shown already, which repairs what was found: a CAA record."""
+        line = ZoneLine.of(self.finding.repair) if self.finding is not None else None
+        if line is None or line.record_type != "CAA" or self.finding is None:
+            return []
+        return line.rows(self.provider, str(self.finding.facts.get("zone", "")))
 
     @cached_property
     def finding(self) -> Finding | None:
@@ -291,7 +324,8 @@ def _mail(name: NameToShow) -> tuple[str, str, bool] | None:
 
 
 def _line(name: NameToShow) -> str:
-    return name.instruction.line if name.instruction is not None else ""
+    told = name.instruction
+    return f"{told.line} {name.provider.slug if name.provider else ''}" if told is not None else ""
 
 
 def _fingerprint(facts: Any) -> str:

@@ -11,16 +11,9 @@ from django.utils.translation import gettext as _
 
 from validation.models import Authorization, Challenge
 from validation.problems import Finding
+from validation.zone_lines import Row
 
 Text = str | Promise
-
-
-@dataclass(frozen=True)
-class Row:
-    """One thing to copy: what it is called, and the exact text."""
-
-    label: str
-    value: str
 
 
 @dataclass(frozen=True)

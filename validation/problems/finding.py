@@ -48,6 +48,20 @@ class Finding:
             return None
 
     @property
+    def trace(self) -> list[str]:
+        """Step by step what was asked and answered: redirects, or servers; empty where one answer says it all."""
+        hops = self.facts.get("hops") or []
+        if len(hops) > 1:
+            return [f"{hop['url']} → {hop['status'] or '–'} ({hop['address'] or '–'})" for hop in hops]
+        answers = self.facts.get("answers") or []
+        if len(answers) > 1:
+            return [
+                f"{told['server']}: {', '.join(told['values']) or told['rcode']}"[:_LONGEST_SHOWN]
+                for told in answers
+            ]
+        return []
+
+    @property
     def title(self) -> str:
         return self._filled(self.problem.title)
 
