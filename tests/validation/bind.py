@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import socket
 import subprocess
@@ -97,9 +98,34 @@ def _until_open(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def point(bind: Bind, zone: str, target: str) -> None:
     """What a customer does once at their provider: `_acme-challenge.<zone>` becomes an alias of `target`."""
+    update = _update(zone)
+    update.replace("_acme-challenge", 60, "CNAME", f"{target}.")
+    _send(bind, update)
+
+
+def put(bind: Bind, zone: str, line: str) -> None:
+    """Publish a line of a zone file, letter by letter as it was told."""
+    found = re.fullmatch(r"(\S+\.)(?: (\d+))?(?: IN)? ([A-Z]+) (.+)", line)
+    assert found, line
+    update = _update(zone)
+    update.add(dns.name.from_text(found[1]), int(found[2] or 60), found[3], found[4])
+    _send(bind, update)
+
+
+def take_away(bind: Bind, zone: str, record: str) -> None:
+    """Remove `name. TYPE`, and of it one value where one is named."""
+    owner, kind, *value = record.split(" ", 2)
+    update = _update(zone)
+    update.delete(dns.name.from_text(owner), kind, *value)
+    _send(bind, update)
+
+
+def _update(zone: str) -> dns.update.UpdateMessage:
     keyring = dns.tsigkeyring.from_text({KEY_NAME: SECRET})
-    update = dns.update.UpdateMessage(
+    return dns.update.UpdateMessage(
         zone, keyring=keyring, keyname=dns.name.from_text(KEY_NAME), keyalgorithm="hmac-sha256."
     )
-    update.replace("_acme-challenge", 60, "CNAME", f"{target}.")
+
+
+def _send(bind: Bind, update: dns.update.UpdateMessage) -> None:
     assert dns.query.tcp(update, "127.0.0.1", port=bind.port, timeout=5).rcode() == dns.rcode.NOERROR
