@@ -110,7 +110,6 @@ def answer_all(walk: Walk, pending: list[Authorization]) -> Done | None:
     with transaction.atomic():
         walk.order.write(answered_at=walk.now, waiting_for=AcmeOrder.WaitingFor.CA, problem=None)
         walk.note(Action.CA_ANSWERED, names=[row.text for row in pending])
-    walk.forget()
     return Done(walk.now + waits.AFTER_ANSWER) if pending else None
 
 
