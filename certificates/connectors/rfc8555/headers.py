@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 from requests.utils import parse_header_links
@@ -54,8 +55,12 @@ def retry_at_of_refusal(
 
 def web_url(value: object, *, base: str = "") -> str | None:
     """`value`, resolved against `base`, if it is an http or https URL a page may link to; else None."""
-    if not isinstance(value, str) or not value:
-        return None
+    return _web_url(value, base) if isinstance(value, str) and value else None
+
+
+@lru_cache(maxsize=1024)
+def _web_url(value: str, base: str) -> str | None:
+    """Each URL of an order is looked at several times."""
     try:
         url = urljoin(base, value)
         parts = urlsplit(url)

@@ -7,7 +7,6 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ BODY_SECONDS = 30.0
 BODY_LIMIT = 1024 * 1024
 _CHUNK = 64 * 1024
 _POOL_SIZE = 16
+_HEADERS = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Accept-Language": "en"}
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,7 @@ class Transport:
                         "The CA's extra trust anchors are not PEM certificates.",
                     )
                 ) from error
-        self._session = requests.Session()
-        # Only explicit settings: no .netrc credentials, no bundle or proxy slipped in by the environment.
-        self._session.trust_env = False
-        self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-        self._session.headers = CaseInsensitiveDict(
-            {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Accept-Language": "en"}
-        )
-        self._session.adapters.clear()
-        self._session.mount("https://", _TrustingAdapter(context))
+        self._adapter = _TrustingAdapter(context)
 
     def exchange(
         self,
@@ -127,19 +119,32 @@ class Transport:
             return answer
 
     def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        with self._session.request(
-            method,
-            url,
-            data=body,
-            headers=dict(headers),
+        # Only explicit settings: no .netrc credentials, no cookies, no redirects, no bundle or proxy of the environment.
+        with self._adapter.send(
+            _request(method, url, body, headers),
             timeout=(CONNECT_SECONDS, READ_SECONDS),
-            allow_redirects=False,
             stream=True,
+            verify=True,
+            proxies={},
         ) as response:
             content = _read_capped(response)
             if method != "HEAD":
                 _require_whole(response, len(content))
             return Answer(response.status_code, response.headers, content, url)
+
+
+def _request(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+) -> requests.PreparedRequest:
+    """What a session would prepare, which looks each time for parameters, files, cookies and credentials."""
+    request = requests.PreparedRequest()
+    request.method = method
+    request.prepare_url(url, None)
+    request.headers = CaseInsensitiveDict({**_HEADERS, **headers})
+    if body is not None:
+        request.body = body
+        request.headers["Content-Length"] = str(len(body))
+    return request
 
 
 def _read_capped(response: requests.Response) -> bytes:
