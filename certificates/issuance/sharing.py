@@ -56,6 +56,8 @@ def afresh_without(walk: Walk, urls: list[str]) -> Done:
 
 def close(walk: Walk, url: str) -> bool:
     """Deactivate an authorization whoever opened it; False when the CA keeps it valid. Raises TryAgain, RetryAt."""
+    # What led here is committed first: the CA's state is about to change.
+    walk.order.flush()
     try:
         status = walk.ca.deactivate_authorization(url).status
     except (TryAgain, RetryAt):
