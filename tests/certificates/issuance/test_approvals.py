@@ -8,6 +8,9 @@ import pytest
 from django.utils import timezone
 
 from certificates import issuance
+from certificates.issuance import waits
+from certificates.issuance.engine import look_back
+from certificates.issuance.walk import Done, Walk
 from certificates.models import ActivationName, CaAccount, Certificate, Issuance
 from tests.certificates.issuance.conftest import run_until
 from tests.certificates.issuance.desk import newest
@@ -130,6 +133,21 @@ def test_the_next_certificate_needs_no_second_approval_while_it_is_good(desk, al
     desk.show(newest(again))
     desk.run_until_issued(again)
     assert Approval.objects.count() == 1
+
+
+def test_an_answer_that_came_while_the_order_was_held_is_not_slept_over(desk, alice):
+    wanted = by_email(desk, alice, "shop.example")
+    desk.run()
+    order = newest(wanted)
+    walk = Walk(order=order, clock=timezone.now, lease_at=desk.now)
+    due = desk.now + waits.CUSTOMER
+    answering.answer(Approval.objects.get(), "approved", desk.now, None)
+    type(order).objects.filter(pk=order.pk).update(
+        due_at=due
+    )  # what the engine wrote last, knowing nothing of it
+    look_back(walk, Done(due, until_approved=True))
+    order.refresh_from_db()
+    assert order.due_at <= timezone.now()
 
 
 def test_what_stands_already_is_what_proves_the_name(desk, alice):
