@@ -40,7 +40,7 @@ def _one(name: Name, issuers: Sequence[str], account_url: str | None) -> Refusal
         return None
     report = caa.permits(name.ascii, name.wildcard, issuers, account_url=account_url)
     if not report.allowed:
-        return Refusal(message=str(report.advice), name=name, record=report.record_to_add)
+        return Refusal(message=f"{report.title} {report.advice}", name=name, record=report.record_to_add)
     if report.unknown:
         text = _(
             "We could not read the CAA records of %(name)s just now. You can order; we look again before issuing."

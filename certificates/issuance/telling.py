@@ -1,4 +1,4 @@
-"""A letter to a customer who has published in vain: their order ended by itself, and the next one wants other values."""
+"""A letter to a customer whose order ended by itself, published or not: the next one wants other values."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from validation.models import Authorization
 
 
 def new_values(walk: Walk) -> None:
-    """Write the letter, once for each order, to who has done their part already and may have closed the page."""
+    """Write the letter, once for each order, to who has done their part, or let it expire, and may have closed the page."""
     order, plan = walk.order, walk.issuance.plan
     if order.attempt == 1:
         return
     names = [row.text for row in walk.authorizations() if row.status == Authorization.Status.PENDING]
-    if not names or not _has_published(walk):
+    if not names or not (_has_published(walk) or _expired(walk)):
         return
     write(
         "publish_again",
@@ -39,3 +39,13 @@ def _has_published(walk: Walk) -> bool:
         acme_orders__attempt__lt=order.attempt,
         acme_orders__waiting_for=AcmeOrder.WaitingFor.NOBODY,
     ).exists()
+
+
+def _expired(walk: Walk) -> bool:
+    """True if the order before this one ended by its date: whoever noted its values must not publish them now."""
+    order = walk.order
+    earlier = AcmeOrder.objects.filter(
+        issuance=walk.issuance, account=order.account_id, attempt__lt=order.attempt
+    )
+    problem = earlier.order_by("-attempt").values_list("problem", flat=True).first()
+    return bool(problem) and problem.get("type") == "chancery:order_expired"

@@ -133,7 +133,7 @@ def _astray(wanted: Wanted, resolver: Resolver, zone: str) -> Diagnosis | None:
             continue
         if wanted.value in there.values or any(slip(seen, wanted.value) for seen in there.values):
             facts = {"found_at": name, "elsewhere": wanted.value}
-            return Diagnosis(slug, facts, (_record(name, "TXT"),))
+            return Diagnosis(slug, facts)
     return None
 
 

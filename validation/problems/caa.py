@@ -16,27 +16,27 @@ CAA: dict[str, Problem] = {
     "caa_other_issuer": Problem(
         _ERROR,
         _("CAA records at %(found_at)s allow only other CAs: %(seen)s."),
-        _("Add this CAA record; the present ones may stay: %(repair)s"),
+        _("Add the CAA record shown; the present ones may stay."),
     ),
     "caa_forbids": Problem(
         _ERROR,
         _("A CAA record at %(found_at)s forbids every CA to issue."),
-        _("Add this CAA record: %(repair)s"),
+        _("Add the CAA record shown."),
     ),
     "caa_wildcard": Problem(
         _ERROR,
         _("CAA records (issuewild) at %(found_at)s do not allow our CA to issue wildcards: %(seen)s."),
-        _("Add this CAA record; the present ones may stay: %(repair)s"),
+        _("Add the CAA record shown; the present ones may stay."),
     ),
     "caa_account": Problem(
         _ERROR,
         _("The CAA record at %(found_at)s allows our CA, but only for another account there (accounturi)."),
-        _("Add this CAA record: %(repair)s"),
+        _("Add the CAA record shown."),
     ),
     "caa_method": Problem(
         _ERROR,
         _("The CAA record at %(found_at)s allows our CA, but not the method %(method)s (validationmethods)."),
-        _("Choose another method, or add this CAA record: %(repair)s"),
+        _("Choose another method, or add the CAA record shown."),
     ),
     "caa_unknown_critical": Problem(
         _ERROR,
@@ -46,7 +46,7 @@ CAA: dict[str, Problem] = {
     "caa_malformed": Problem(
         _ERROR,
         _("The CAA record at %(found_at)s cannot be understood: %(seen)s."),
-        _("Replace it with this one: %(repair)s"),
+        _("Replace it with the CAA record shown."),
     ),
     "caa_unknown": Problem(
         _WARNING,

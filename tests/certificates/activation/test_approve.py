@@ -334,3 +334,72 @@ def test_the_page_asks_as_often_for_25_names_as_for_one(wizard_for):
             counts.append(len(captured))
     assert counts[:2] == counts[2:]
     assert max(counts) <= 18
+
+
+# --- the doctor's words on the page --------------------------------------------------------------------------------
+
+
+def seen_finding(slug, repair="", remove=(), **facts):
+    finding = Finding(
+        slug, False, expected="e", seen="s", facts={"name": "n"} | facts, repair=repair, remove=remove
+    )
+    later = timezone.now() + timedelta(minutes=2)
+    Authorization.objects.update(finding=finding.as_json(), looks=1, due_at=later)
+
+
+def test_what_to_publish_stands_in_the_words_of_the_providers_form(opened):
+    seen_finding("dns_nothing", zone="shop.example", provider="route53")
+    page = opened.get("activation-approve").content.decode()
+    assert "is kept at <strong>Amazon Route 53</strong>" in page
+    assert "Record name" in page
+    assert "<code data-copy-text>&quot;" in page  # this form wants its quotes typed
+    assert "As a line" not in page
+
+
+def test_whose_provider_is_unknown_gets_the_line_and_both_spellings(opened):
+    seen_finding("dns_nothing", zone="shop.example", provider="")
+    page = opened.get("activation-approve").content.decode()
+    assert "As a line" in page
+    assert "_acme-challenge.shop.example. 300 IN TXT &quot;" in page
+    assert "Full name" in page
+
+
+def test_a_caa_record_to_add_stands_field_by_field_and_once(opened):
+    line = 'shop.example. CAA 0 issue "ca.example"'
+    seen_finding("caa_other_issuer", line, found_at="shop.example", zone="shop.example", provider="")
+    page = opened.get("activation-approve").content.decode()
+    assert page.count("shop.example. CAA 0 issue &quot;ca.example&quot;") == 1
+    assert "Flags" in page
+    seen_finding("caa_other_issuer", line, found_at="shop.example", zone="shop.example", provider="inwx")
+    page = opened.get("activation-approve").content.decode()
+    assert "leave it empty" in page
+    assert "shop.example. CAA" not in page
+
+
+def test_what_must_go_first_is_named_and_until_when_a_no_may_last(opened):
+    until = timezone.now().replace(hour=23, minute=59) + timedelta(days=1)
+    remove = ("_acme-challenge.shop.example. CNAME",)
+    seen_finding(
+        "dns_cname_empty",
+        "x",
+        remove,
+        zone="shop.example",
+        target="t.example",
+        negative_until=until.isoformat(),
+    )
+    page = opened.get("activation-approve").content.decode()
+    assert "Remove this first" in page
+    assert "_acme-challenge.shop.example. CNAME" in page
+    assert "until 23:59 UTC" in page
+
+
+def test_the_way_of_a_redirect_is_shown_and_nothing_in_it_is_markup(opened):
+    hops = [
+        {"url": "http://shop.example/x", "status": 301, "address": "192.0.2.1", "location": "y"},
+        {"url": "http://shop.example/<script>", "status": 200, "address": "192.0.2.1", "location": ""},
+    ]
+    Authorization.objects.update(method="http-01")
+    seen_finding("http_html", "x", hops=hops)
+    page = opened.get("activation-approve").content.decode()
+    assert "http://shop.example/x → 301 (192.0.2.1)" in page
+    assert "/&lt;script&gt; → 200" in page
