@@ -4,17 +4,29 @@ from __future__ import annotations
 
 from certificates.models import AcmeOrder
 from identifiers.names import Name
+from leases.prepared import Prepared
 from validation import caa
 from validation.models import Authorization
 from validation.models.authorization import Method
 from validation.problems import Finding
+
+# Asked at every look at a name.
+_newest_order = Prepared(
+    lambda authorization: (
+        AcmeOrder.objects.needing(authorization)
+        .select_related("account")
+        .only("account__caa_identities", "account__account_url")
+        .order_by("-pk")[:1]
+    ),
+    Authorization._meta.pk,
+)
 
 
 def refusal(authorization: Authorization) -> Finding | None:
     """The finding that says so, None where the CA may issue or cannot be told from others by name."""
     if Name(authorization.identifier).is_ip:
         return None
-    order = AcmeOrder.objects.needing(authorization).select_related("account").order_by("-pk").first()
+    order = _newest_order.first(authorization.pk)
     issuers = order.account.caa_names() if order is not None else []
     if order is None or not issuers:
         return None
