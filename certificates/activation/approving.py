@@ -176,6 +176,11 @@ class Approval:
         return self.order is not None and self.order.status == AcmeOrder.Status.INVALID
 
     @property
+    def by_mail_alone(self) -> bool:
+        """True while only an answer to a mail is waited for: there is nothing to publish and nothing to look at."""
+        return all(name.state == "approval" for name in self.names)
+
+    @property
     def takes_mail(self) -> bool:
         """True if the CA account of this order takes the owner's approval by mail."""
         order = self.order

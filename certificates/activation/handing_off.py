@@ -33,7 +33,11 @@ GAP = timedelta(seconds=10)
 
 
 class Over(Exception):
-    """The link was good once; the request has ended, or the link was withdrawn or has expired."""
+    """The link was good once; the request has ended (`issued`: well), or the link was withdrawn or has expired."""
+
+    def __init__(self, *, issued: bool = False) -> None:
+        super().__init__()
+        self.issued = issued
 
 
 @dataclass(frozen=True)
@@ -112,14 +116,12 @@ def opened(token: str, now: datetime) -> HandOff:
         told: Any = Signer(salt=SALT).unsign_object(token)
     except (BadSignature, ValueError) as forged:
         raise LookupError("no such link") from forged
-    issuance = (
-        Issuance.objects.select_related("plan")
-        .filter(pk=uuid.UUID(told["i"]), state=Issuance.State.WANTED)
-        .first()
-    )
+    issuance = Issuance.objects.select_related("plan").filter(pk=uuid.UUID(told["i"])).first()
     if issuance is None or datetime.fromtimestamp(told["e"], UTC) <= now:
         raise Over
     scope = _scope(told, issuance, now)
+    if issuance.state != Issuance.State.WANTED:
+        raise Over(issued=issuance.state == Issuance.State.ISSUED)
     request = approval_of(issuance.plan, now)
     if request is None or request.issuance.pk != issuance.pk:
         raise Over

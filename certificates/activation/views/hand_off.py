@@ -59,10 +59,11 @@ def by_link(
             hand_off = handing_off.opened(token, timezone.now())
         except LookupError as unknown:
             raise Http404 from unknown
-        except handing_off.Over:
+        except handing_off.Over as over:
             if request.htmx:  # type: ignore[attr-defined]  # HtmxMiddleware
                 return HttpResponse(headers={"HX-Refresh": "true"})
-            return render(request, "certificates/activation/hand_off_over.html", status=410)
+            context, status = {"issued": over.issued}, 200 if over.issued else 410
+            return render(request, "certificates/activation/hand_off_over.html", context, status=status)
         return view(request, hand_off, *args, **kwargs)
 
     return guarded

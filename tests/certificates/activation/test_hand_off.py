@@ -122,6 +122,19 @@ def test_it_ends_with_the_request_and_in_time(waiting, alice):
     assert Client().post(f"{path}check/").status_code == 410
 
 
+def test_once_issued_it_says_so_to_those_whose_link_was_good(waiting):
+    first = made(waiting)
+    good = made(waiting)
+    Issuance.objects.update(state="issued")
+    told = Client().get(good)
+    assert told.status_code == 200
+    assert "The certificate is issued" in told.content.decode()
+    assert "shop.example" not in told.content.decode()
+    assert Client().get(first).status_code == 410
+    assert Client().post(f"{good}check/").status_code == 200
+    assert Authorization.objects.filter(asked_at__isnull=False).count() == 0
+
+
 def test_only_the_buyer_makes_and_withdraws_it(waiting, bob):
     path = made(waiting)
     nonce = Issuance.objects.get().hand_off_nonce
