@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from identifiers.names import Name
+from portal.folding import constant
 from portal.money_text import exponent, money_text
 from portal.standings import Face, face
 from portal.time_text import distance, exact
@@ -39,6 +40,8 @@ def _symbols() -> dict[str, str]:
 
 
 @register.simple_tag
+@constant
+@lru_cache(maxsize=512)
 def icon(name: str, label: str = "") -> SafeString:
     """Draw an icon of components/icons.svg; without a label it is decoration. Raises KeyError."""
     drawing = mark_safe(_symbols()[name])  # noqa: S308 - our own file

@@ -1,0 +1,153 @@
+"""Templates that keep what never differs: words, icons, addresses without arguments are put together once, not per page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+from django.template.base import FilterExpression, Node, NodeList, Template, TextNode, Variable
+from django.template.context import Context
+from django.template.defaulttags import CommentNode, IfNode, LoadNode, URLNode
+from django.template.library import SimpleNode
+from django.template.loader_tags import BlockNode
+from django.template.loaders.cached import Loader as CachedLoader
+from django.templatetags.i18n import BlockTranslateNode, LanguageNode, TranslateNode
+from django.templatetags.static import StaticNode
+from django.urls import get_script_prefix, get_urlconf
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+Tag = TypeVar("Tag", bound=Callable[..., Any])
+KEY = "folded_for"
+
+
+def constant(tag: Tag) -> Tag:
+    """Mark the function of a simple tag that returns the same for the same arguments, whoever asks."""
+    tag.constant = True  # type: ignore[attr-defined]
+    return tag
+
+
+class Loader(CachedLoader):
+    """Django's cached loader, which folds each template when it is loaded for the first time."""
+
+    def get_template(self, template_name: str, skip: Any = None) -> Template:
+        known = self.cache_key(template_name, skip) in self.get_template_cache
+        template = super().get_template(template_name, skip)
+        if not known:
+            fold(template.nodelist)
+            template.nodelist = Folded(template.nodelist)
+        return template
+
+
+class Folded(NodeList):
+    """A template's nodes, which remember their blocks: a page that extends another would look for them every time."""
+
+    def __init__(self, nodes: Iterable[Node]) -> None:
+        super().__init__(nodes)
+        self._blocks: list[Any] | None = None
+
+    def get_nodes_by_type(self, nodetype: Any) -> Any:
+        if nodetype is not BlockNode:
+            return super().get_nodes_by_type(nodetype)
+        if self._blocks is None:
+            self._blocks = super().get_nodes_by_type(nodetype)
+        return self._blocks
+
+
+class FoldedNode(Node):
+    """Neighbours that never differ, as one text for each language, and for each place the portal may be mounted at."""
+
+    child_nodelists = ()
+
+    def __init__(self, nodes: list[Node]) -> None:
+        self.nodes = nodes
+        self.texts: dict[Any, SafeString] = {}
+        self.token, self.origin = nodes[0].token, getattr(nodes[0], "origin", None)
+
+    def render(self, context: Context) -> SafeString:
+        if not context.autoescape:
+            return self._put_together(context)
+        known = context.__dict__
+        key = known.get(KEY)
+        if key is None:
+            key = known[KEY] = (get_language(), get_script_prefix(), get_urlconf())
+        text = self.texts.get(key)
+        if text is None:
+            text = self.texts[key] = self._put_together(context)
+        return text
+
+    render_annotated = render
+
+    def _put_together(self, context: Context) -> SafeString:
+        return SafeString("".join([node.render_annotated(context) for node in self.nodes]))
+
+
+class LookAgain(Node):
+    """Stands where the language changes in the middle of a template."""
+
+    child_nodelists = ()
+
+    def render(self, context: Context) -> SafeString:
+        context.__dict__.pop(KEY, None)
+        return SafeString("")
+
+
+def fold(nodes: NodeList) -> None:
+    """Replace, in place, neighbours that never differ by one node."""
+    kept: list[Node] = []
+    run: list[Node] = []
+    for node in [node for node in nodes if not isinstance(node, CommentNode | LoadNode)]:
+        if never_differs(node):
+            run.append(node)
+            continue
+        kept += _folded(run)
+        run = []
+        _fold_inside(node)
+        kept.append(node)
+    nodes[:] = kept + _folded(run)
+
+
+def _folded(run: list[Node]) -> list[Node]:
+    if not run or (len(run) == 1 and isinstance(run[0], TextNode)):
+        return run
+    return [FoldedNode(run)]
+
+
+def _fold_inside(node: Node) -> None:
+    if isinstance(node, IfNode):
+        inner = [nodes for _condition, nodes in node.conditions_nodelists]
+    else:
+        inner = [getattr(node, name, None) for name in node.child_nodelists]
+    for nodes in inner:
+        if isinstance(nodes, NodeList):
+            fold(nodes)
+    if isinstance(node, LanguageNode):
+        node.nodelist[:] = [LookAgain(), *node.nodelist, LookAgain()]
+
+
+def never_differs(node: Node) -> bool:
+    """True if the node says the same on every page, to everybody who reads the same language, and sets nothing."""
+    if isinstance(node, TextNode):
+        return True
+    if isinstance(node, TranslateNode):
+        return not node.asvar and _literal(node.filter_expression) and _literal(node.message_context)
+    if isinstance(node, BlockTranslateNode):
+        plain = not node.extra_context and not node.countervar and not node.asvar
+        return plain and _literal(node.message_context) and not node.render_token_list(node.singular)[1]
+    if isinstance(node, URLNode):
+        # The name of a namespace is found by the request's own.
+        plain = not node.asvar and not node.args and not node.kwargs
+        return plain and _literal(node.view_name) and ":" not in str(node.view_name.token)
+    if isinstance(node, StaticNode):
+        return node.varname is None and _literal(node.path)
+    if isinstance(node, SimpleNode) and getattr(node.func, "constant", False):
+        return node.target_var is None and all(map(_literal, [*node.args, *node.kwargs.values()]))
+    return False
+
+
+def _literal(expression: FilterExpression | None) -> bool:
+    """True for a text or number that stands in the template itself, without filters."""
+    if expression is None:
+        return True
+    var = expression.var
+    return not expression.filters and (not isinstance(var, Variable) or var.literal is not None)
