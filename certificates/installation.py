@@ -18,6 +18,7 @@ from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.models import Certificate, Inspection
+from certificates.plan_rows import last_inspections
 from certificates.verdicts import Verdict, verdict_of
 from identifiers.names import Name
 from validation.fetcher import Fetcher
@@ -71,11 +72,10 @@ class Report:
 
 def latest_report(certificate: Certificate) -> Report | None:
     """Return what the last test found, in the order of the names; None before the first."""
-    newest = certificate.inspections.order_by("-pk").first()
-    if newest is None:
+    rows = last_inspections(certificate)
+    if not rows:
         return None
-    rows = certificate.inspections.filter(at=newest.at).order_by("pk")
-    return Report(newest.at, [Finding(row, verdict_of(row.slug)) for row in rows])
+    return Report(rows[0].at, [Finding(row, verdict_of(row.slug)) for row in rows])
 
 
 def all_good(rows: Sequence[Inspection]) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Model, Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from certificates.activation.steps import APPROVE, METHODS, first_unfinished
@@ -15,6 +17,12 @@ from certificates.held_up import MOVED, moved_text, sentence_of, slug_of
 from certificates.models import AcmeOrder, Certificate, Issuance
 from certificates.upcoming import blocked_by, goes_on_after, ordered_at
 from orders.models import Plan
+
+# Where a plan, an issuance, an activation and an item keep the rows that were fetched with them, as plain lists.
+KEPT_ISSUANCES = "kept_issuances"
+KEPT_CERTIFICATES = "kept_certificates"
+KEPT_ORDERS = "kept_orders"
+KEPT_NAMES = "kept_names"
 
 
 class Headline(StrEnum):
@@ -47,19 +55,17 @@ class Standing:
 
 def with_standing(plans: QuerySet[Plan]) -> QuerySet[Plan]:
     """Fetch what `standing_of` reads, in a constant number of queries for any number of plans."""
-    orders = AcmeOrder.objects.select_related("account").order_by("attempt")
-    issuances = (
-        Issuance.objects.defer("csr").order_by("created_at").prefetch_related(Prefetch("acme_orders", orders))
-    )
+    orders = AcmeOrder.objects.order_by("attempt")
+    issuances = Issuance.objects.defer("csr").order_by("created_at")
     certificates = Certificate.objects.select_related("revocation", "renewal_info").defer(
         "leaf_pem", "chain_pem"
     )
-    certificates = certificates.order_by("issued_at")
     return plans.select_related("product", "item__order", "activation").prefetch_related(
-        Prefetch("issuances", issuances),
-        Prefetch("certificates", certificates),
-        "activation__names",
-        "item__names",
+        Prefetch("issuances", issuances, to_attr=KEPT_ISSUANCES),
+        Prefetch(f"{KEPT_ISSUANCES}__acme_orders", orders, to_attr=KEPT_ORDERS),
+        Prefetch("certificates", certificates.order_by("issued_at"), to_attr=KEPT_CERTIFICATES),
+        Prefetch("activation__names", to_attr=KEPT_NAMES),
+        Prefetch("item__names", to_attr=KEPT_NAMES),
     )
 
 
@@ -85,18 +91,34 @@ def names_of(plan: Plan) -> list[str]:
     if certificate is not None:
         return list(certificate.names)
     activation = getattr(plan, "activation", None)
-    if activation is not None and activation.names.all():
-        return [name.text for name in activation.names.all()]
-    return [name.text for name in plan.item.names.all()]
+    chosen = [name.text for name in _kept(activation, KEPT_NAMES, "names")] if activation is not None else []
+    return chosen or [name.text for name in _kept(plan.item, KEPT_NAMES, "names")]
+
+
+def issuances_of(plan: Plan) -> Sequence[Issuance]:
+    return _kept(plan, KEPT_ISSUANCES, "issuances")
+
+
+def certificates_of(plan: Plan) -> Sequence[Certificate]:
+    return _kept(plan, KEPT_CERTIFICATES, "certificates")
+
+
+def orders_of(issuance: Issuance) -> Sequence[AcmeOrder]:
+    return _kept(issuance, KEPT_ORDERS, "acme_orders")
+
+
+def _kept(row: Model, kept: str, related: str) -> Any:
+    """Return the rows that were fetched with this one; where none were, ask for them now."""
+    rows = row.__dict__.get(kept)
+    return rows if rows is not None else list(getattr(row, related).all())
 
 
 def wanted_issuance(plan: Plan) -> Issuance | None:
-    return next((row for row in plan.issuances.all() if row.state == Issuance.State.WANTED), None)
+    return next((row for row in issuances_of(plan) if row.state == Issuance.State.WANTED), None)
 
 
 def newest_certificate(plan: Plan) -> Certificate | None:
-    rows = list(plan.certificates.all())
-    return max(rows, key=lambda row: row.issued_at) if rows else None
+    return max(certificates_of(plan), key=lambda row: row.issued_at, default=None)
 
 
 def in_force(plan: Plan, now: datetime) -> Certificate | None:
@@ -114,8 +136,7 @@ def unwanted(certificate: Certificate) -> bool:
 
 
 def newest_order(issuance: Issuance) -> AcmeOrder | None:
-    rows = list(issuance.acme_orders.all())
-    return max(rows, key=lambda row: row.attempt) if rows else None
+    return max(orders_of(issuance), key=lambda row: row.attempt, default=None)
 
 
 def reissue_due_at(certificate: Certificate) -> datetime:
@@ -131,7 +152,7 @@ def may_reissue(plan: Plan, now: datetime) -> bool:
 
 def failed_since(plan: Plan) -> Issuance | None:
     """Return the newest request if the CA refused it for good, None when a certificate or another request came after."""
-    rows = [row for row in plan.issuances.all() if row.state != Issuance.State.WITHDRAWN]
+    rows = [row for row in issuances_of(plan) if row.state != Issuance.State.WITHDRAWN]
     newest = max(rows, key=lambda row: row.created_at, default=None)
     return newest if newest is not None and newest.state == Issuance.State.FAILED else None
 
@@ -282,7 +303,7 @@ def _trouble(order: AcmeOrder) -> str:
 
 def was_moved(issuance: Issuance, order: AcmeOrder) -> bool:
     """True if the customer had been told what to publish for another CA before this order."""
-    before = [row for row in issuance.acme_orders.all() if row.attempt < order.attempt]
+    before = [row for row in orders_of(issuance) if row.attempt < order.attempt]
     last = max(before, key=lambda row: row.attempt, default=None)
     return last is not None and slug_of(last.problem) == MOVED and bool((last.problem or {}).get("published"))
 

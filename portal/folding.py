@@ -62,7 +62,9 @@ class FoldedNode(Node):
     def __init__(self, nodes: list[Node]) -> None:
         self.nodes = nodes
         self.texts: dict[Any, SafeString] = {}
-        self.token, self.origin = nodes[0].token, getattr(nodes[0], "origin", None)
+        self.token = nodes[0].token
+        if hasattr(nodes[0], "origin"):
+            self.origin = nodes[0].origin
 
     def render(self, context: Context) -> SafeString:
         if not context.autoescape:
@@ -79,7 +81,7 @@ class FoldedNode(Node):
     render_annotated = render
 
     def _put_together(self, context: Context) -> SafeString:
-        return SafeString("".join([node.render_annotated(context) for node in self.nodes]))
+        return SafeString("".join([str(node.render_annotated(context)) for node in self.nodes]))
 
 
 class LookAgain(Node):
@@ -114,6 +116,7 @@ def _folded(run: list[Node]) -> list[Node]:
 
 
 def _fold_inside(node: Node) -> None:
+    inner: list[Any]
     if isinstance(node, IfNode):
         inner = [nodes for _condition, nodes in node.conditions_nodelists]
     else:

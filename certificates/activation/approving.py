@@ -18,7 +18,7 @@ from certificates.activation.asked import Asked, asked_about
 from certificates.activation.verdicts import Verdict, verdict_of
 from certificates.models import AcmeOrder, CaAccount, Issuance
 from certificates.progress import ProgressStep, progress_of
-from certificates.standing import Standing, newest_order, standing_of, with_standing
+from certificates.standing import Standing, newest_order, standing_of, wanted_issuance, with_standing
 from orders.models import Plan
 from validation import providers
 from validation.methods import METHODS, Instruction, Row, available_for
@@ -270,7 +270,7 @@ class Approval:
 def approval_of(plan: Plan, now: datetime) -> Approval | None:
     """Return the plan's running request, None when there is none. A constant number of queries for any number of names."""
     plan = with_standing(Plan.objects.filter(pk=plan.pk)).get()
-    issuance = next((row for row in plan.issuances.all() if row.state == Issuance.State.WANTED), None)
+    issuance = wanted_issuance(plan)
     if issuance is None:
         return None
     order = newest_order(issuance)

@@ -24,8 +24,10 @@ from certificates.exporters import EXPORTERS
 from certificates.installation import latest_report
 from certificates.models import Certificate
 from certificates.next_step import next_step
+from certificates.plan_rows import own_plan
 from certificates.progress import progress_of
 from certificates.standing import (
+    certificates_of,
     failed_since,
     in_force,
     may_reissue,
@@ -51,11 +53,19 @@ def plan_of(request: HttpRequest, plan_id: uuid.UUID) -> Plan:
     return plan
 
 
+def _own(request: HttpRequest, plan_id: uuid.UUID) -> Plan:
+    """Return the same to be shown, with no more than that takes."""
+    plan = own_plan(plan_id, signed_in(request).pk)
+    if plan is None:
+        raise Http404
+    return plan
+
+
 @login_required
 @require_GET
 @never_cache
 def plan(request: HttpRequest, plan_id: uuid.UUID) -> HttpResponse:
-    found, now = plan_of(request, plan_id), timezone.now()
+    found, now = _own(request, plan_id), timezone.now()
     return render(request, "certificates/plan.html", _everything(found, now))
 
 
@@ -67,7 +77,7 @@ def live(request: HttpRequest, plan_id: uuid.UUID) -> HttpResponse:
 
     204 while nothing changed; the page loads anew once the request has come to its end.
     """
-    found, now = plan_of(request, plan_id), timezone.now()
+    found, now = _own(request, plan_id), timezone.now()
     context = _standing(found, now)
     if request.GET.get("state") == context["state"]:
         return HttpResponse(status=204)
@@ -93,7 +103,7 @@ def _standing(plan: Plan, now: datetime) -> dict[str, Any]:
 
 
 def _everything(plan: Plan, now: datetime) -> dict[str, Any]:
-    certificates = _certificates(plan)
+    certificates = certificates_of(plan)  # newest first
     # Shown until another takes its place, expired and revoked ones too: that is what the page is about then.
     shown = certificates[0] if certificates else None
     names, current = names_of(plan), in_force(plan, now)
@@ -108,11 +118,6 @@ def _everything(plan: Plan, now: datetime) -> dict[str, Any]:
         "automatic": getattr(getattr(plan, "activation", None), "automatic", False),
     }
     return context | (_about(shown) if shown is not None else {})
-
-
-def _certificates(plan: Plan) -> list[Certificate]:
-    rows = plan.certificates.order_by("-issued_at").select_related("issuance__key", "revocation")
-    return list(rows.defer("issuance__csr", "issuance__key__sealed", "leaf_pem", "chain_pem"))
 
 
 def _about(certificate: Certificate) -> dict[str, Any]:
