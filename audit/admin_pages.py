@@ -10,6 +10,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets, quote
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
 from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
@@ -17,18 +18,25 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-COUNTED = 10_000
+PAGES_AHEAD = 20
+# Somebody who asks for page 10**9 by hand counts everything; no more than that.
+FURTHEST = 10**6
 # As Django writes them in search_fields.
 LOOKUPS = {"^": "istartswith", "=": "iexact"}
 
 
 class CappedPaginator(Paginator):
-    """Counts no further than COUNTED rows: nobody leafs on, and counting a million takes longer than showing fifty."""
+    """Counts no further than PAGES_AHEAD of `asked`, the page's number: counting a million takes longer than showing fifty.
+
+    Whoever leafs on gets further pages to leaf to.
+    """
+
+    asked = 1
 
     @cached_property
     def count(self) -> int:
-        rows = self.object_list
-        return rows.order_by()[:COUNTED].count() if isinstance(rows, QuerySet) else len(rows)
+        rows, most = self.object_list, (self.asked + PAGES_AHEAD) * self.per_page
+        return rows.order_by()[:most].count() if isinstance(rows, QuerySet) else len(rows)
 
 
 class QuickList(admin.ModelAdmin):
@@ -48,6 +56,13 @@ class QuickList(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request)
         return rows.defer(*self.deferred) if self.deferred else rows
+
+    def get_paginator(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Paginator:
+        paginator = super().get_paginator(request, *args, **kwargs)
+        asked = request.GET.get(PAGE_VAR, "")
+        if isinstance(paginator, CappedPaginator) and asked.isascii() and asked.isdigit():
+            paginator.asked = min(int(asked), FURTHEST)
+        return paginator
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -86,7 +86,10 @@ class AcmeOrder(Leased):
         verbose_name = _("ACME order")
         verbose_name_plural = _("ACME orders")
         ordering = ["-created_at"]
-        indexes = [due_index("acme_order_due")]
+        indexes = [
+            due_index("acme_order_due"),
+            models.Index(fields=["-created_at", "-id"], name="acme_order_newest"),  # the admin's list
+        ]
         constraints = [
             models.UniqueConstraint(fields=["issuance", "attempt"], name="acme_order_attempt_once"),
             models.UniqueConstraint(

@@ -66,7 +66,10 @@ class Certificate(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["issuer", "serial"], name="certificate_serial_once_per_issuer")
         ]
-        indexes = [models.Index(fields=["owner", "-issued_at"], name="certificate_of_owner")]
+        indexes = [
+            models.Index(fields=["owner", "-issued_at"], name="certificate_of_owner"),
+            models.Index(fields=["-issued_at", "-id"], name="certificate_newest"),  # the admin's list
+        ]
 
     def __str__(self) -> str:
         return f"{self.names[0] if self.names else ''} {self.serial[:12]}"

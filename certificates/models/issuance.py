@@ -81,6 +81,7 @@ class Issuance(models.Model):
         verbose_name_plural = _("issuances")
         permissions = [("retrigger_validation", "Can have the validation of an issuance looked at again")]
         ordering = ["-created_at"]
+        indexes = [models.Index(fields=["-created_at", "-id"], name="issuance_newest")]  # the admin's list
         constraints = [
             models.UniqueConstraint(
                 fields=["plan"], condition=Q(state="wanted"), name="one_wanted_issuance_per_plan"

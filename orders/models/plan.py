@@ -76,7 +76,10 @@ class Plan(models.Model):
         verbose_name = _("plan")
         verbose_name_plural = _("plans")
         ordering = ["-starts_at"]
-        indexes = [models.Index(fields=["owner", "-starts_at"], name="plan_of_owner")]
+        indexes = [
+            models.Index(fields=["owner", "-starts_at"], name="plan_of_owner"),
+            models.Index(fields=["-starts_at", "-id"], name="plan_newest"),  # the admin's list
+        ]
 
     def __str__(self) -> str:
         return f"{self.product} {self.item.order.number}"
