@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from django.template.base import FilterExpression, Node, NodeList, Template, TextNode, Variable
 from django.template.context import Context
-from django.template.defaulttags import CommentNode, IfNode, LoadNode, URLNode
+from django.template.defaulttags import CommentNode, CsrfTokenNode, IfNode, LoadNode, URLNode
 from django.template.library import SimpleNode
 from django.template.loader_tags import BlockNode
 from django.template.loaders.cached import Loader as CachedLoader
@@ -19,6 +19,7 @@ from django.utils.translation import get_language
 
 Tag = TypeVar("Tag", bound=Callable[..., Any])
 KEY = "folded_for"
+TOKEN = "folded_token"
 
 
 def constant(tag: Tag) -> Tag:
@@ -84,6 +85,27 @@ class FoldedNode(Node):
         return SafeString("".join([str(node.render_annotated(context)) for node in self.nodes]))
 
 
+class OneTokenNode(CsrfTokenNode):
+    """The hidden field of a form: the same in all forms of a page."""
+
+    def render(self, context: Context) -> SafeString:
+        known = context.__dict__
+        if TOKEN not in known:
+            known[TOKEN] = super().render(context)
+        return SafeString(known[TOKEN])
+
+
+class ToldNode(BlockTranslateNode):
+    """A sentence with gaps, whose words are read from the template's tokens once."""
+
+    def render_token_list(self, tokens: Any) -> tuple[str, list[str]]:
+        known = self.__dict__.setdefault("folded_words", {})
+        if id(tokens) not in known:
+            known[id(tokens)] = super().render_token_list(tokens)
+        words, gaps = known[id(tokens)]
+        return words, list(gaps)
+
+
 class LookAgain(Node):
     """Stands where the language changes in the middle of a template."""
 
@@ -102,6 +124,10 @@ def fold(nodes: NodeList) -> None:
         if never_differs(node):
             run.append(node)
             continue
+        if type(node) is CsrfTokenNode:
+            node.__class__ = OneTokenNode
+        if type(node) is BlockTranslateNode:
+            node.__class__ = ToldNode
         kept += _folded(run)
         run = []
         _fold_inside(node)
@@ -139,8 +165,8 @@ def never_differs(node: Node) -> bool:
         return plain and _literal(node.message_context) and not node.render_token_list(node.singular)[1]
     if isinstance(node, URLNode):
         # The name of a namespace is found by the request's own.
-        plain = not node.asvar and not node.args and not node.kwargs
-        return plain and _literal(node.view_name) and ":" not in str(node.view_name.token)
+        plain = not node.asvar and all(map(_literal, [node.view_name, *node.args, *node.kwargs.values()]))
+        return plain and ":" not in str(node.view_name.token)
     if isinstance(node, StaticNode):
         return node.varname is None and _literal(node.path)
     if isinstance(node, SimpleNode) and getattr(node.func, "constant", False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.utils import formats
+from django.utils.dates import MONTHS, MONTHS_3
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -45,6 +45,12 @@ def distance(moment: dt.datetime, now: dt.datetime) -> str:
 def exact(moment: dt.datetime, *, seconds: bool = False) -> str:
     """Return "24 November 2026, 13:05 UTC" (with seconds if asked), words after the active language."""
     in_utc = moment.astimezone(dt.UTC)
-    date = formats.date_format(in_utc, "j F Y")
+    date = f"{in_utc.day} {MONTHS[in_utc.month]} {in_utc.year}"
     time = in_utc.strftime("%H:%M:%S" if seconds else "%H:%M")
     return _("%(date)s, %(time)s UTC") % {"date": date, "time": time}
+
+
+def day(moment: dt.datetime) -> str:
+    """Return "24 Nov 2026", the day in UTC, after the active language."""
+    in_utc = moment.astimezone(dt.UTC)
+    return f"{in_utc.day} {str(MONTHS_3[in_utc.month]).title()} {in_utc.year}"

@@ -19,11 +19,11 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.addresses import client_address
 from accounts.people import signed_in
 from certificates import issuance as wishes
-from certificates.delivery import carries_key, formats_for, key_held
-from certificates.exporters import EXPORTERS
+from certificates.delivery import key_held
 from certificates.installation import latest_report
 from certificates.models import Certificate
 from certificates.next_step import next_step
+from certificates.offers import missing_from, offers_of
 from certificates.plan_rows import own_plan
 from certificates.progress import progress_of
 from certificates.standing import (
@@ -41,7 +41,6 @@ from certificates.upcoming import ordered_at
 from identifiers.names import Name
 from orders.models import Plan
 
-SINGLE_FILES = ("fullchain", "leaf", "chain", "key")
 MOST_EARLIER = 20
 
 
@@ -122,14 +121,13 @@ def _everything(plan: Plan, now: datetime) -> dict[str, Any]:
 
 def _about(certificate: Certificate) -> dict[str, Any]:
     """The downloads, the key and the last test of one certificate."""
-    rows = [(exporter, carries_key(exporter, certificate)) for exporter in formats_for(certificate)]
-    held = key_held(certificate)
+    formats, single_files = offers_of(certificate)
     return {
-        "formats": [row for row in rows if row[0].slug not in SINGLE_FILES],
-        "single_files": [row for row in rows if row[0].slug in SINGLE_FILES],
-        "missing_formats": [] if held else [row for row in EXPORTERS.values() if row.needs_key],
+        "formats": formats,
+        "single_files": single_files,
+        "missing_formats": missing_from(certificate),
         "key": certificate.issuance.key,
-        "key_held": held,
+        "key_held": key_held(certificate),
         "pasted": certificate.issuance.key is None,
         "report": latest_report(certificate),
         "wildcard": next((name for name in certificate.names if name.startswith("*.")), ""),

@@ -23,6 +23,7 @@ from identifiers.names import Name
 from portal.folding import constant
 from portal.money_text import exponent, money_text
 from portal.standings import Face, face
+from portal.time_text import day as day_text
 from portal.time_text import distance, exact
 
 register = template.Library()
@@ -97,6 +98,12 @@ def when(moment: dt.datetime | None, now: dt.datetime, style: str = "distance") 
     if style == "exact":
         return format_html('<time datetime="{}" title="{}">{}</time>', iso, near, far)
     return format_html('<time datetime="{}" title="{}">{}</time>', iso, exact(moment, seconds=True), near)
+
+
+@register.filter
+def day(moment: dt.datetime) -> str:
+    """`{{ plan.ends_at|day }}`: "24 Nov 2026"."""
+    return day_text(moment)
 
 
 @register.filter
