@@ -1,0 +1,1 @@
+"""Our PostgreSQL: Django's own, which asks less."""
