@@ -17,8 +17,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 PAGES_AHEAD = 20
+MOST_NAMES = 2
+SHORT = 12
 # Somebody who asks for page 10**9 by hand counts everything; no more than that.
 FURTHEST = 10**6
 # As Django writes them in search_fields.
@@ -171,6 +174,18 @@ def list_of(model: type[Model], text: object, **lookups: object) -> SafeString:
     return format_html(
         '<a href="{}?{}">{}</a>', reverse(f"admin:{meta.app_label}_{meta.model_name}_changelist"), query, text
     )
+
+
+def few(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are: a list is no place for a hundred."""
+    shown = ", ".join(names[:MOST_NAMES])
+    more = len(names) - MOST_NAMES
+    return _("%(names)s and %(more)d more") % {"names": shown, "more": more} if more > 0 else shown
+
+
+def shortened(text: str) -> str:
+    """Return the beginning of a number that only its own page shows whole."""
+    return text if len(text) <= SHORT else f"{text[:SHORT]}…"
 
 
 def as_json(value: object) -> SafeString | str:

@@ -76,7 +76,6 @@ class CaAccountAdmin(LimitActions):
         "enabled",
         "directory_url",
         "profile",
-        "shared",
         "waiting",
         "paused_at",
     )

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.addresses import client_address
 from accounts.audited_admin import AuditedAdmin
 from accounts.people import signed_in
-from audit.admin_pages import ReadOnlyAdmin, as_json, link, list_of, page_of
+from audit.admin_pages import ReadOnlyAdmin, as_json, few, link, list_of, page_of, shortened
 from certificates import revocation
 from certificates.admin.revocation import OrderRevocationForm
 from certificates.models import Certificate, Inspection
@@ -31,7 +31,7 @@ class CertificateAdmin(ReadOnlyAdmin, AuditedAdmin):
     """Read-only; an operator may have one revoked, on a page that asks why."""
 
     change_form_template = "admin/certificates/certificate/change_form.html"
-    list_display = ("names_text", "state", "serial", "owner", "not_before", "not_after", "installed_at")
+    list_display = ("names_few", "state", "serial_short", "owner", "not_after", "installed_at")
     list_filter = ("state", "issued_at")
     list_select_related = ("owner",)
     search_fields = ("^serial", "^fingerprint")
@@ -67,6 +67,14 @@ class CertificateAdmin(ReadOnlyAdmin, AuditedAdmin):
     @admin.display(description=_("names"))
     def names_text(self, certificate: Certificate) -> str:
         return ", ".join(certificate.names)
+
+    @admin.display(description=_("names"), ordering="names")
+    def names_few(self, certificate: Certificate) -> str:
+        return few(certificate.names)
+
+    @admin.display(description=_("serial number"), ordering="serial")
+    def serial_short(self, certificate: Certificate) -> str:
+        return shortened(certificate.serial)
 
     @admin.display(description=_("owner"))
     def owner_email(self, certificate: Certificate) -> str:

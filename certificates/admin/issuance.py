@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
-from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, link, links
+from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, few, link, links
 from certificates.admin.ca_filter import CaFilter
 from certificates.models import AcmeOrder, Issuance
 from orders.models import Plan
@@ -35,7 +35,7 @@ def requests_of(order: AcmeOrder) -> str:
 
 @admin.register(Issuance)
 class IssuanceAdmin(ReadOnlyAdmin):
-    list_display = ("short", "plan", "kind", "state", "names_text", "created_at", "ended_at")
+    list_display = ("short", "plan", "kind", "state", "names_few", "created_at", "ended_at")
     list_filter = ("state", "kind", "created_at")
     list_select_related = ("plan__item__order", "plan__product")
     search_fields = ("=key_type",)
@@ -70,6 +70,10 @@ class IssuanceAdmin(ReadOnlyAdmin):
     def names_text(self, issuance: Issuance) -> str:
         return ", ".join(issuance.texts)
 
+    @admin.display(description=_("names"))
+    def names_few(self, issuance: Issuance) -> str:
+        return few(issuance.texts)
+
     @admin.display(description=_("requested by"))
     def requested_by_email(self, issuance: Issuance) -> str:
         return issuance.requested_by.email if issuance.requested_by else "–"
@@ -94,7 +98,6 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
         "due_at",
         "tries",
         "asked",
-        "ended_at",
     )
     list_filter = ("status", "waiting_for", CaFilter, "created_at")
     list_select_related = ("account", "issuance")

@@ -342,4 +342,4 @@ def test_the_walk_is_found_by_number_mail_and_domain_each_row_once(client, root,
 def test_every_time_in_the_admin_says_that_it_is_utc(client, root, story):
     client.force_login(root)
     text = client.get(page_of(story.order)).content.decode()
-    assert "23 November 2026, 12:00 UTC" in text
+    assert "23\xa0Nov\xa02026, 12:00\xa0UTC" in text
