@@ -19,7 +19,7 @@ from django.utils.translation import get_language
 
 Tag = TypeVar("Tag", bound=Callable[..., Any])
 KEY = "folded_for"
-TOKEN = "folded_token"
+FIELD = "folded_field"
 
 
 def constant(tag: Tag) -> Tag:
@@ -90,9 +90,9 @@ class OneTokenNode(CsrfTokenNode):
 
     def render(self, context: Context) -> SafeString:
         known = context.__dict__
-        if TOKEN not in known:
-            known[TOKEN] = super().render(context)
-        return SafeString(known[TOKEN])
+        if FIELD not in known:
+            known[FIELD] = super().render(context)
+        return SafeString(known[FIELD])
 
 
 class ToldNode(BlockTranslateNode):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 from accounts.models import Letter, User
@@ -18,7 +18,7 @@ from certificates.models import (
     RenewalInfo,
     Revocation,
 )
-from orders.models import Agreement, GatewayEvent, Refund
+from orders.models import Agreement, GatewayEvent, Order, Payment, Plan, Refund
 from tests.conftest import NOW
 from tests.factories import PaymentFactory, plan_for
 from validation.models import Approval, Authorization, Challenge, Control, Delegation, Probe
@@ -37,116 +37,91 @@ def whole_story(owner: User, *names: str, host: str = "shop.example") -> SimpleN
         version="1", defaults={"text": "Be kind.", "published_at": NOW}
     )
     order.accept_agreement(agreement, now=NOW, address="192.0.2.7")
-    payment = PaymentFactory(
-        order=order, state="paid", received_amount=1900, settled_at=NOW, session_url=SESSION_URL
-    )
-    refund = Refund.objects.create(
-        payment=payment,
-        amount=100,
-        reason="a present",
-        asked_by="oscar@portal.example",
-        idempotency_key=f"refund-{payment.pk}",
-        state="succeeded",
-        created_at=NOW,
-    )
-    event = GatewayEvent.objects.create(
-        id=f"evt_{payment.pk}",
-        gateway="stripe",
-        kind="checkout.session.completed",
-        payload={"secret": SECRET},
-        received_at=NOW,
-        processed_at=NOW,
-        outcome="settled",
-    )
+    payment, refund, event = _money(order)
     first = issuance_of(plan, account, state="issued", kind="first", names=names, status="valid")
-    certificate = Certificate.objects.create(
-        issuance=first.issuance,
-        plan=plan,
-        owner=owner,
-        names=list(names),
-        leaf_pem="-----BEGIN",
-        serial=f"0a1b2c3d4e5f{payment.pk:04x}",
-        issuer="CN=Test CA",
-        fingerprint=f"{payment.pk:064x}",
-        spki_sha256="0" * 64,
-        not_before=NOW,
-        not_after=NOW + timedelta(days=90),
-        issued_at=NOW,
-    )
+    certificate = _certificate(first, "a", payment.pk, names, since=NOW)
     old = issuance_of(plan, account, state="issued", kind="first", names=names, status="valid")
-    Revocation.objects.create(
-        certificate=Certificate.objects.create(
-            issuance=old.issuance,
-            plan=plan,
-            owner=owner,
-            state="superseded",
-            names=list(names),
-            leaf_pem="-----BEGIN",
-            serial=f"0b1b2c3d4e5f{payment.pk:04x}",
-            issuer="CN=Test CA",
-            fingerprint=f"b{payment.pk:063x}",
-            spki_sha256="0" * 64,
-            not_before=NOW - timedelta(days=9),
-            not_after=NOW + timedelta(days=81),
-            issued_at=NOW - timedelta(days=9),
-        ),
-        reason=4,
-        asked_by=owner,
-        asked_at=NOW,
-        done_at=NOW,
-        problem={"type": "urn:ietf:params:acme:error:unauthorized", "detail": "<script>alert('CA')</script>"},
-    )
-    inspection = Inspection.objects.create(
-        certificate=certificate,
-        name=names[0],
-        port=443,
-        at=NOW,
-        slug="installed",
-        ok=True,
-        seen={"subject": names[0]},
-    )
-    RenewalInfo.objects.create(
-        certificate=certificate, reissue_at=NOW + timedelta(days=60), due_at=NOW + timedelta(hours=6)
-    )
+    _revoked(_certificate(old, "b", payment.pk, names, since=NOW - timedelta(days=9), state="superseded"))
+    inspection = _looked_after(certificate)
     campaign = Campaign.objects.create(
-        from_account=account,
-        to_account=account,
-        reason="The CA closes",
-        asked_by=owner,
-        created_at=NOW,
-        due_at=NOW,
-    )
+        from_account=account, to_account=account, reason="The CA closes", asked_by=owner, created_at=NOW, due_at=NOW
+    )  # fmt: skip
     again = issuance_of(plan, account, state="wanted", kind="reissue", names=names, status="pending")
-    letter = Letter.objects.create(
-        to=owner.email,
-        occasion=f"test:{plan.pk}",
-        kind="certificate_issued",
-        subject=f"Your certificate for {names[0]}",
-        body=f"https://portal.example/{SECRET}",
-        plan_id=plan.pk,
-        created_at=NOW,
-        due_at=NOW,
-        tries=2,
-        problem="451 try later",
-    )
-    approval = Approval.objects.create(
-        owner=owner,
-        plan_id=plan.pk,
-        domain=names[0],
-        names=list(names),
-        recipient=f"admin@{names[0]}",
-        token_hash=f"{payment.pk:064x}",
-        created_at=NOW,
-        expires_at=NOW + timedelta(days=30),
-        answer="approved",
-        answered_at=NOW,
-        good_until=NOW + timedelta(days=200),
-    )
+    letter = _letter(plan, names[0])
+    approval = _approved(plan, names, payment.pk)
     entry = record(Action.PLAN_OPENED, plan, now=NOW, by="fulfilment", plan_id=plan.pk, order_id=order.pk)
     return SimpleNamespace(
         plan=plan, order=order, account=account, agreement=agreement, payment=payment, refund=refund, event=event, first=first,
         again=again, issuance=again.issuance, certificate=certificate, inspection=inspection, letter=letter, entry=entry,
         key=first.issuance.key, product=plan.product, activation=plan.activation, campaign=campaign, approval=approval,
+    )  # fmt: skip
+
+
+def _money(order: Order) -> tuple[Payment, Refund, GatewayEvent]:
+    """The order's payment, what was given back of it, and the event that told of it."""
+    payment = PaymentFactory(
+        order=order, state="paid", received_amount=1900, settled_at=NOW, session_url=SESSION_URL
+    )
+    refund = Refund.objects.create(
+        payment=payment, amount=100, reason="a present", asked_by="oscar@portal.example",
+        idempotency_key=f"refund-{payment.pk}", state="succeeded", created_at=NOW,
+    )  # fmt: skip
+    event = GatewayEvent.objects.create(
+        id=f"evt_{payment.pk}", gateway="stripe", kind="checkout.session.completed", payload={"secret": SECRET},
+        received_at=NOW, processed_at=NOW, outcome="settled",
+    )  # fmt: skip
+    return payment, refund, event
+
+
+def _certificate(
+    issued: SimpleNamespace, letter: str, number: int, names: tuple[str, ...], *, since: datetime, state: str = "valid"
+) -> Certificate:  # fmt: skip
+    """`letter` and `number` make serial number and fingerprint its own."""
+    plan = issued.issuance.plan
+    return Certificate.objects.create(
+        issuance=issued.issuance, plan=plan, owner=plan.owner, state=state, names=list(names), leaf_pem="-----BEGIN",
+        serial=f"0{letter}1b2c3d4e5f{number:04x}", issuer="CN=Test CA", fingerprint=f"{letter}{number:063x}",
+        spki_sha256="0" * 64, not_before=since, not_after=since + timedelta(days=90), issued_at=since,
+    )  # fmt: skip
+
+
+def _revoked(certificate: Certificate) -> None:
+    Revocation.objects.create(
+        certificate=certificate, reason=4, asked_by=certificate.owner, asked_at=NOW, done_at=NOW,
+        problem={"type": "urn:ietf:params:acme:error:unauthorized", "detail": "<script>alert('CA')</script>"},
+    )  # fmt: skip
+
+
+def _looked_after(certificate: Certificate) -> Inspection:
+    """Its installation was tested, and its renewal is planned."""
+    RenewalInfo.objects.create(
+        certificate=certificate, reissue_at=NOW + timedelta(days=60), due_at=NOW + timedelta(hours=6)
+    )
+    name = certificate.names[0]
+    return Inspection.objects.create(
+        certificate=certificate,
+        name=name,
+        port=443,
+        at=NOW,
+        slug="installed",
+        ok=True,
+        seen={"subject": name},
+    )
+
+
+def _letter(plan: Plan, name: str) -> Letter:
+    return Letter.objects.create(
+        to=plan.owner.email, occasion=f"test:{plan.pk}", kind="certificate_issued", subject=f"Your certificate for {name}",
+        body=f"https://portal.example/{SECRET}", plan_id=plan.pk, created_at=NOW, due_at=NOW, tries=2, problem="451 try later",
+    )  # fmt: skip
+
+
+def _approved(plan: Plan, names: tuple[str, ...], number: int) -> Approval:
+    """The domain owner's approval by email."""
+    return Approval.objects.create(
+        owner=plan.owner, plan_id=plan.pk, domain=names[0], names=list(names), recipient=f"admin@{names[0]}",
+        token_hash=f"{number:064x}", created_at=NOW, expires_at=NOW + timedelta(days=30), answer="approved",
+        answered_at=NOW, good_until=NOW + timedelta(days=200),
     )  # fmt: skip
 
 
