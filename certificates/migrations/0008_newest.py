@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("certificates", "0006_email"),
+        ("certificates", "0007_standing_record"),
         ("orders", "0003_newest"),
         ("validation", "0003_approval"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
