@@ -25,7 +25,7 @@ def fill(count: int) -> dict[str, Any]:
     from accounts.models import User
 
     now = timezone.now()
-    sample = _sample(now)
+    shelf = Shelf(now, _sample(now))
     people = [
         User(id=uuid.uuid4(), email=f"bench{n}@example.org") for n in range(max(1, count // PER_CUSTOMER))
     ]
@@ -35,7 +35,7 @@ def fill(count: int) -> dict[str, Any]:
     )
     plans: list[Any] = []
     for number, person in enumerate(people):
-        plans.append(_plans_of(person, number, min(PER_CUSTOMER, count), now, sample))
+        plans.append(_plans_of(person, number, min(PER_CUSTOMER, count), shelf))
 
     admin = User.objects.get(email="admin@portal.example")
     last = plans[-1]
@@ -89,128 +89,126 @@ def _sample(now: Any) -> dict[str, str]:
     return {"pem": leaf.public_bytes(serialization.Encoding.PEM).decode()}
 
 
-def _plans_of(person: Any, number: int, count: int, now: Any, sample: dict[str, str]) -> dict[str, Any]:
-    from audit.models import Entry
-    from certificates.models import AcmeOrder, Activation, ActivationName, CaAccount, Certificate, Issuance
-    from orders.models import Order, OrderItem, OrderName, Payment, Plan, Product
+class Shelf:
+    """What all rows of a filling share: the product, the CA account, the time and the text of the certificate."""
 
-    product = Product.objects.get(slug="dv")
-    account = CaAccount.objects.get()
-    at = [now - timedelta(minutes=n) for n in range(count)]
+    def __init__(self, now: Any, sample: dict[str, str]) -> None:
+        from certificates.models import CaAccount
+        from orders.models import Product
+
+        self.now, self.pem = now, sample["pem"]
+        self.product, self.account = Product.objects.get(slug="dv"), CaAccount.objects.get()
+
+
+def _plans_of(person: Any, number: int, count: int, shelf: Shelf) -> dict[str, Any]:
+    at = [shelf.now - timedelta(minutes=n) for n in range(count)]
+    names = [f"site{n}.customer{number}.example" for n in range(count)]
+    items = _paid(person, at, names, shelf)
+    plans = _opened(person, items, at, shelf)
+    _configured(plans, names, shelf)
+    issuances = _asked(plans, names, at, shelf)
+    certificates = _issued(person, issuances, names, at, shelf)
+    _remembered(plans, shelf)
+    return {"plan": plans[-1], "certificate": certificates[-1]}
+
+
+def _paid(person: Any, at: list[Any], names: list[str], shelf: Shelf) -> list[Any]:
+    from orders.models import Order, OrderItem, OrderName, Payment
+
     orders = [
-        Order(
-            owner=person,
-            state="paid",
-            currency="EUR",
-            total=1900,
-            created_at=t,
-            paid_at=t,
-            purchaser_name="Bench",
-        )
+        Order(owner=person, state="paid", currency="EUR", total=1900, created_at=t, paid_at=t, purchaser_name="Bench")
         for t in at
-    ]
+    ]  # fmt: skip
     Order.objects.bulk_create(orders)
     Payment.objects.bulk_create(
         Payment(
-            order=o,
-            attempt=1,
-            gateway="stripe",
-            state="paid",
-            idempotency_key=uuid.uuid4().hex,
-            amount=1900,
-            currency="EUR",
-            created_at=now,
-            expires_at=now,
-            settled_at=now,
+            order=o, attempt=1, gateway="stripe", state="paid", idempotency_key=uuid.uuid4().hex, amount=1900, currency="EUR",
+            created_at=shelf.now, expires_at=shelf.now, settled_at=shelf.now,
         )
         for o in orders
-    )
+    )  # fmt: skip
     items = OrderItem.objects.bulk_create(
-        OrderItem(order=o, product=product, years=1, amount=1900) for o in orders
+        OrderItem(order=o, product=shelf.product, years=1, amount=1900) for o in orders
     )
-    names = [f"site{n}.customer{number}.example" for n in range(count)]
     OrderName.objects.bulk_create(OrderName(item=i, ascii=n) for i, n in zip(items, names, strict=True))
+    return items
+
+
+def _opened(person: Any, items: list[Any], at: list[Any], shelf: Shelf) -> list[Any]:
+    from orders.models import Plan
+
     plans = [
         Plan(
-            item=i,
-            owner=person,
-            product=product,
-            state="active",
-            single_names=1,
-            wildcard_names=0,
-            years=1,
-            starts_at=t,
-            ends_at=t + timedelta(days=365),
+            item=i, owner=person, product=shelf.product, state="active", single_names=1, wildcard_names=0, years=1,
+            starts_at=t, ends_at=t + timedelta(days=365),
         )
         for i, t in zip(items, at, strict=True)
-    ]
-    Plan.objects.bulk_create(plans)
+    ]  # fmt: skip
+    return Plan.objects.bulk_create(plans)
+
+
+def _configured(plans: list[Any], names: list[str], shelf: Shelf) -> None:
+    from certificates.models import Activation, ActivationName
+
+    now = shelf.now
     activations = Activation.objects.bulk_create(
         Activation(
-            plan=p,
-            csr_source="generated",
-            csr_done_at=now,
-            contacts_done_at=now,
-            methods_done_at=now,
-            finished_at=now,
+            plan=p, csr_source="generated", csr_done_at=now, contacts_done_at=now, methods_done_at=now, finished_at=now
         )
         for p in plans
-    )
+    )  # fmt: skip
     ActivationName.objects.bulk_create(
         ActivationName(activation=a, ascii=n, method="dns-01")
         for a, n in zip(activations, names, strict=True)
     )
+
+
+def _asked(plans: list[Any], names: list[str], at: list[Any], shelf: Shelf) -> list[Any]:
+    from certificates.models import AcmeOrder, Issuance
+
     issuances = [
         Issuance(
-            plan=p,
-            state="issued",
-            names=[{"ascii": n, "wildcard": False, "method": "dns-01"}],
-            key_type="ec-p256",
-            csr=b"0",
-            created_at=t,
-            ended_at=t,
+            plan=p, state="issued", names=[{"ascii": n, "wildcard": False, "method": "dns-01"}], key_type="ec-p256", csr=b"0",
+            created_at=t, ended_at=t,
         )
         for p, n, t in zip(plans, names, at, strict=True)
-    ]
+    ]  # fmt: skip
     Issuance.objects.bulk_create(issuances)
+    now = shelf.now
     AcmeOrder.objects.bulk_create(
         AcmeOrder(
-            issuance=i,
-            account=account,
-            url=f"https://ca.example/{i.pk}",
-            status="valid",
-            waiting_for="",
-            created_at=now,
-            answered_at=now,
-            finalizing_at=now,
-            ended_at=now,
+            issuance=i, account=shelf.account, url=f"https://ca.example/{i.pk}", status="valid", waiting_for="",
+            created_at=now, answered_at=now, finalizing_at=now, ended_at=now,
         )
         for i in issuances
-    )
+    )  # fmt: skip
+    return issuances
+
+
+def _issued(person: Any, issuances: list[Any], names: list[str], at: list[Any], shelf: Shelf) -> list[Any]:
+    from certificates.models import Certificate
+
+    begin, end = shelf.now - timedelta(days=1), shelf.now + timedelta(days=89)
     certificates = [
         Certificate(
-            issuance=i,
-            plan=i.plan,
-            owner=person,
-            names=[n],
-            leaf_pem=sample["pem"],
-            serial=uuid.uuid4().hex,
-            issuer="CN=Bench",
-            fingerprint=uuid.uuid4().hex * 2,
-            spki_sha256=uuid.uuid4().hex * 2,
-            not_before=now - timedelta(days=1),
-            not_after=now + timedelta(days=89),
-            issued_at=t,
+            issuance=i, plan=i.plan, owner=person, names=[n], leaf_pem=shelf.pem, serial=uuid.uuid4().hex, issuer="CN=Bench",
+            fingerprint=uuid.uuid4().hex * 2, spki_sha256=uuid.uuid4().hex * 2, not_before=begin, not_after=end, issued_at=t,
         )
         for i, n, t in zip(issuances, names, at, strict=True)
-    ]
-    Certificate.objects.bulk_create(certificates)
+    ]  # fmt: skip
+    return Certificate.objects.bulk_create(certificates)
+
+
+def _remembered(plans: list[Any], shelf: Shelf) -> None:
+    from audit.models import Entry
+
     Entry.objects.bulk_create(
-        Entry(at=now, action=action, actor="bench", object_kind="plan", object_id=str(p.pk), plan_id=p.pk)
+        Entry(
+            at=shelf.now, action=action, actor="bench", object_kind="plan", object_id=str(p.pk), plan_id=p.pk
+        )
         for p in plans
         for action in ("plan:opened", "issuance:requested", "certificate:issued")
     )
-    return {"plan": plans[-1], "certificate": certificates[-1]}
 
 
 if __name__ == "__main__":
