@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -32,35 +33,40 @@ PAUSE = 0.2
 
 
 def shop(job: dict[str, Any]) -> dict[str, Any]:
-    """`count` orders, two for each name; return how long they took from the first event, and what became of each."""
-    orders = fill_baskets(job["count"], job["town"]["ca"], job.get("shared", False))
-    open(job["go"], "w").close()
+    """`count` orders, two for each name; return how long they took from the first event, and what became of each.
+
+    The file `waiting` is there from the first event until everybody has a certificate.
+    """
+    run = job["run"]
+    orders = fill_baskets(run, job["count"], job["town"]["ca"], job.get("shared", False))
+    waiting = Path(job["waiting"])
+    waiting.touch()
     began = time.monotonic()
     tills = threading.Thread(target=ring_up, args=(orders, job["web"]), daemon=True)
     tills.start()
     end = began + job["patience"]
-    while not persist(all_done, len(orders)) and time.monotonic() < end:
+    while not persist(all_done, run, len(orders)) and time.monotonic() < end:
         persist(type_in)
         time.sleep(PAUSE)
     took = time.monotonic() - began
-    return {"seconds": took, "keys": persist(PrivateKey.objects.count), "orders": {
+    waiting.unlink()
+    return {"seconds": took, "keys": persist(keys_of, run), "orders": {
         order: {**persist(facts, Story(order)), "email": persist(email_of, order)} for order in orders
     }}  # fmt: skip
 
 
-def fill_baskets(count: int, ca: dict[str, str], shared: bool) -> list[str]:
+def fill_baskets(run: str, count: int, ca: dict[str, str], shared: bool) -> list[str]:
     account = CaAccountFactory(
-        name="CA of all", directory_url=ca["directory_url"], roots_pem=ca["roots_pem"],
+        name=f"CA of {run}", directory_url=ca["directory_url"], roots_pem=ca["roots_pem"],
         terms_agreed_at=timezone.now(), shared=shared,
     )  # fmt: skip
     orders = []
     for number in range(count):
         first = number < (count + 1) // 2
-        name = f"n{number if first else number - (count + 1) // 2}.example"
-        orders.append(
-            begin(f"c{number}", [name], ca, account.pk, None if first else orders[number - (count + 1) // 2])
-        )
-    for order in Order.objects.select_related("owner"):
+        name = f"n{number if first else number - (count + 1) // 2}.{run}.example"
+        like = None if first else orders[number - (count + 1) // 2]
+        orders.append(begin(f"{run}-{number}", [name], ca, account.pk, like))
+    for order in Order.objects.select_related("owner").filter(owner__email__startswith=f"{run}-"):
         checkout.start_payment(order, by=order.owner, now=timezone.now())
     return orders
 
@@ -98,8 +104,12 @@ def type_in() -> None:
         issuance.request(plan, by=plan.owner, now=timezone.now())
 
 
-def all_done(count: int) -> bool:
-    if Certificate.objects.count() < count:
+def keys_of(run: str) -> int:
+    return PrivateKey.objects.filter(owner__email__startswith=f"{run}-").count()
+
+
+def all_done(run: str, count: int) -> bool:
+    if Certificate.objects.filter(plan__owner__email__startswith=f"{run}-").count() < count:
         return False
     busy = AcmeOrder.objects.filter(due_at__isnull=False).exists()
     return not busy and not Letter.objects.filter(due_at__isnull=False).exists()

@@ -28,6 +28,7 @@ HOUR_SECONDS = 3600.0
 STANDS_STILL_SECONDS = 0.5
 RERUNS = 2
 ISSUED = "is ready"
+WORDS = ("lost", "doubled", "stuck")
 
 
 @dataclass
@@ -236,7 +237,7 @@ def count(outcomes: Iterable[Outcome]) -> Counter[str]:
     for outcome in outcomes:
         counted[outcome.kind] += outcome.reached
         counted["not reached"] += not outcome.reached
-        for word in ("lost", "doubled", "stuck"):
+        for word in WORDS:
             counted[f"ended {word}"] += any(fault.startswith(word) for fault in outcome.faults)
     return counted
 

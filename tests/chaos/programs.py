@@ -12,6 +12,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from urllib.request import urlopen
+
+import psycopg
 
 from runner.installation import ROOT
 from tests.servers import program
@@ -32,17 +35,20 @@ class Program:
         port: int = 0,
         user: str | None = None,
     ) -> None:
-        self.name, self.command, self.log, self.env, self.port, self.user = (
-            name,
-            command,
-            log,
-            dict(env),
-            port,
-            user,
-        )
+        self.name, self.command, self.log, self.env = name, command, log, dict(env)
+        self.port, self.user = port, user
         self.process: subprocess.Popen[bytes] | None = None
+        self.started = 0.0
+        # What works on messages or rows touches this file each time it has done so.
+        self.sign = log.with_suffix(".sign")
+        self.env["CHAOS_SIGN"] = str(self.sign)
+
+    @property
+    def kind(self) -> str:
+        return self.name.split()[0]
 
     def start(self) -> None:
+        self.started = time.time()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command, env=self.env, cwd="/tmp" if self.user else ROOT, stdin=subprocess.DEVNULL, stdout=log,
@@ -62,14 +68,31 @@ class Program:
         if self.process is None or self.process.poll() is not None:
             self.start()
 
+    def has_worked(self) -> bool:
+        """Whether it has done something since it was started last: for whoever waits, its port answers."""
+        if not self.port:
+            return self.sign.exists() and self.sign.stat().st_mtime > self.started
+        if self.name == "web":
+            with suppress(OSError), urlopen(f"http://127.0.0.1:{self.port}/health/live", timeout=1) as answer:
+                return bool(answer.status == 200)
+            return False
+        if self.name == "postgres":
+            with suppress(psycopg.Error):
+                psycopg.connect(
+                    f"postgres://chancery@127.0.0.1:{self.port}/chancery", connect_timeout=2
+                ).close()
+                return True
+            return False
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
     def wait(self) -> None:
         """Until its port answers."""
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             self.keep_up()
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if self.has_worked():
+                return
             time.sleep(0.1)
         raise TimeoutError(f"{self.name}: {self.log.read_text(errors='replace')[-2000:]}")
 

@@ -1,39 +1,33 @@
-"""Random chaos: a thousand orders, and something is killed every other second until the last one has its certificate."""
+"""Random chaos: a thousand orders, and one program after another is killed until the last one has its certificate."""
 
 from __future__ import annotations
 
-import os
+import itertools
 import random
-import signal
-import ssl
-import subprocess
 import threading
 import time
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import redis as redis_client
 
-from tests.chaos import programs
-from tests.chaos.bases import IDLE_MILLISECONDS, POSTGRES, SQLITE, running_base
-from tests.chaos.children import Child, Nursery
-from tests.chaos.matrix import ISSUED, WANTED, sentence
+from tests.chaos.bases import POSTGRES, SQLITE
+from tests.chaos.children import Child
+from tests.chaos.installation import ROUGH, SMOOTH, Installation, running_installation
+from tests.chaos.matrix import ISSUED, WANTED, WORDS, sentence
 from tests.chaos.programs import Program
-from tests.chaos.town import Town, running_town
-from tests.contracts.ca import PEBBLE_ENVIRONMENT
-from tests.servers import _unprivileged, free_port
 
-LEASE_SECONDS = 10.0
 PATIENCE = 1800.0
-WATCH_SECONDS, SILENCES = 2.0, 3
-ZONES = ("Asia/Tokyo", "America/New_York")
+# Who is killed again and again before it has come up is not killed: it is never there.
+LONGEST_MERCY = 30.0
 # One witness counts by owner, and here one owner has two orders.
 BY_OWNER = "keys"
+
+RUNS = itertools.count(1)
 
 
 @dataclass
@@ -49,199 +43,131 @@ class Report:
     def count(self, word: str) -> int:
         return sum(fault.startswith(word) for fault in self.faults)
 
-    def __str__(self) -> str:
-        killed = ", ".join(f"{name} {times}" for name, times in sorted(self.kills.items()))
-        other = ", ".join(f"{name} {times}" for name, times in sorted(self.other.items()))
-        return f"{self.orders} orders in {self.seconds:.0f} s, {self.kills.total()} kills ({killed}); {other or 'nothing else'}"
-
-
-class Installation:
-    """A whole portal with supervised programs, in one town."""
-
-    def __init__(
-        self, kind: str, folder: Path, town: Town, env: dict[str, str], members: list[Program]
-    ) -> None:
-        self.kind, self.folder, self.town, self.env, self.members = kind, folder, town, env, members
-        self.restarts = 0
-        self.replacement: subprocess.Popen[bytes] | None = None
-        self.ending = threading.Event()
-
     @property
-    def web(self) -> str:
-        return next(f"http://127.0.0.1:{one.port}" for one in self.members if one.name == "web")
+    def counts(self) -> str:
+        return ", ".join(f"{word} {self.count(word)}" for word in WORDS)
 
-    def start(self) -> None:
-        for member in self.members:
-            member.keep_up()
-        for member in self.members:
-            if member.port:
-                member.wait()
-        threading.Thread(target=self.watch_the_ca, daemon=True).start()
+    def __str__(self) -> str:
+        said = [f"{self.orders} orders in {self.seconds:.0f} s"]
+        if self.kills:
+            killed = ", ".join(f"{name} {times}" for name, times in sorted(self.kills.items()))
+            said.append(f"{self.kills.total()} kills ({killed})")
+        said += [f"{name} {times}" for name, times in sorted(self.other.items()) if times]
+        return ", ".join(said)
 
-    def stop(self) -> None:
-        self.ending.set()
-        for member in reversed(self.members):
-            member.kill()
-        if self.replacement is not None:
-            self.replacement.kill()
-            self.replacement.wait(10)
 
-    def watch_the_ca(self) -> None:
-        """Debian's Pebble can lock up for good (letsencrypt/pebble#554): start it anew; it then knows nobody any more."""
-        silences = 0
-        while not self.ending.wait(WATCH_SECONDS):
-            silences = 0 if self.ca_answers() else silences + 1
-            if silences >= SILENCES:
-                self.replace_the_ca()
-                silences = 0
+class Customers:
+    """Everybody of one run, in a process of their own."""
 
-    def ca_answers(self) -> bool:
-        context = ssl.create_default_context(cadata=self.town.ca.roots_pem)
-        with (
-            suppress(OSError),
-            urllib.request.urlopen(self.town.ca.directory_url, timeout=3, context=context) as answer,
-        ):
-            return bool(answer.status == 200)
+    def __init__(self, installation: Installation, count: int, patience: float = PATIENCE) -> None:
+        number = next(RUNS)
+        self.installation = installation
+        self.waiting = installation.folder / f"waiting{number}"
+        self.child: Child = installation.nursery.start(
+            "shop", installation.town.as_job(), run=f"r{number}", count=count, web=installation.web,
+            patience=patience, waiting=str(self.waiting),
+        )  # fmt: skip
+        while not self.waiting.exists() and self.child.status is None:
+            self.child.wait(0.1)
+
+    def wait(self, seconds: float) -> bool:
+        """Return True while somebody waits for a certificate, after so many seconds at the latest."""
+        end = time.monotonic() + seconds
+        while self.waiting.exists() and self.child.status is None:
+            rest = end - time.monotonic()
+            if rest <= 0:
+                return True
+            self.child.wait(min(0.2, rest))
         return False
 
-    def replace_the_ca(self) -> None:
-        old = self.replacement or self.town.ca.process
-        with suppress(ProcessLookupError):
-            old.send_signal(signal.SIGKILL)
-        old.wait(10)
-        home = self.town.folder / "pebble"
-        with (home / "output.log").open("ab") as log:
-            self.replacement = subprocess.Popen(
-                self.town.ca.process.args,
-                cwd=home,
-                env=os.environ | PEBBLE_ENVIRONMENT | rough(),
-                stdout=log,
-                stderr=log,
-            )
-        self.restarts += 1
+    def result(self) -> dict[str, Any]:
+        while self.child.status is None:
+            self.installation.keep_up()
+            self.child.wait(1.0)
+        return self.child.result()
 
 
-def rough() -> dict[str, str]:
-    return {"PEBBLE_WFE_NONCEREJECT": "15", "PEBBLE_AUTHZREUSE": "50", "PEBBLE_WFE_ORDERS_PER_PAGE": "5000"}
-
-
-def smooth() -> dict[str, str]:
-    return {**rough(), "PEBBLE_WFE_NONCEREJECT": "0"}
-
-
-@contextmanager
-def running_installation(
-    kind: str, folder: Path, ca: dict[str, str], workers: int = 2
-) -> Iterator[Installation]:
-    """Everything that a portal consists of, started and answering."""
-    folder.mkdir(parents=True, exist_ok=True)
-    members: list[Program] = []
-    with running_base(kind, folder / "base") as base:
-        env = dict(base.env)
-    with ExitStack() as stack:
-        if kind == POSTGRES:
-            data, port, broker = folder / "base" / "postgres" / "data", free_port(), free_port()
-            url = f"postgres://chancery@127.0.0.1:{port}/chancery"
-            env |= {
-                "DATABASE_URL": f"{url}?options=-c%20idle_in_transaction_session_timeout%3D{IDLE_MILLISECONDS}",
-                "REDIS_URL": f"redis://127.0.0.1:{broker}/0",
-            }
-            members += [
-                programs.postgres(port, data, _unprivileged(data.parent)),
-                programs.redis(broker, folder),
-            ]
-            database, records = "chancery", url
-        else:
-            database = records = str(folder / "base" / "var" / "portal.sqlite3")
-        town = stack.enter_context(running_town(folder / "town", records, ca))
-        town.database = database
-        env |= {
-            "STRIPE_API_BASE": town.gateway.url, "EMAIL_PORT": str(town.mailbox.controller.port),
-            "VALIDATION_NAMESERVERS": f"127.0.0.1:{town.records.port}", "CHAOS_LEASE_SECONDS": str(LEASE_SECONDS),
-        }  # fmt: skip
-        for number in range(workers):
-            members.append(programs.worker(number, folder, env, ZONES[number % len(ZONES)]))
-        # Two beats: whoever follows the first message of a pair finds nothing to do.
-        members += [
-            programs.beat(1, folder, env),
-            programs.beat(2, folder, env),
-            programs.web(free_port(), folder, env),
-        ]
-        installation = Installation(kind, folder, town, env, members)
-        stack.callback(installation.stop)
-        installation.start()
-        yield installation
+Meddle = Callable[[Customers], None]
 
 
 def run(
-    kind: str, folder: Path, orders: int, *, every: float = 0.0, seed: int = 0, workers: int = 2
+    kind: str, folder: Path, orders: int, *, every: float = 0.0, seed: int = 0, patience: float = PATIENCE
 ) -> Report:
-    """Let `orders` customers order; with `every`, strike something each so many seconds. Raises NoChild."""
+    """Let `orders` customers order; with `every`, kill something each so many seconds. Raises NoChild."""
     report = Report(orders)
-    with running_installation(kind, folder, rough() if every else smooth(), workers) as installation:
-        nursery = Nursery(folder / "children", installation.env)
-        try:
-            go = folder / "go"
-            child = nursery.start(
-                "shop",
-                installation.town.as_job(),
-                count=orders,
-                web=installation.web,
-                patience=PATIENCE,
-                go=str(go),
-            )
-            while not go.exists() and child.status is None:
-                if child.wait(0.1) == "ended":
-                    break
-            disturb(installation, nursery, child, every, random.Random(seed), report)
-            told = child.result()
-        finally:
-            nursery.stop()
-        report.seconds = told["seconds"]
-        report.other["CA started anew"] += installation.restarts
-        judge(installation, told, report)
+    with running_installation(kind, folder, ROUGH if every else SMOOTH) as installation:
+        meddle = Killing(installation, every, random.Random(seed), report).go_on if every else leave_alone
+        serve(installation, report, meddle, patience)
     return report
 
 
-def disturb(
-    installation: Installation,
-    nursery: Nursery,
-    child: Child,
-    every: float,
-    dice: random.Random,
-    report: Report,
-) -> None:
-    """Kill one program after another in a shuffled round, bring it back at once, until the customers are done."""
-    round_: list[Program] = []
-    end = time.monotonic() + PATIENCE + 600
-    while child.status is None and time.monotonic() < end:
-        child.wait(every * dice.uniform(0.5, 1.5) if every else 2.0)
-        if child.status is not None:
-            return
-        if not every:
-            for member in installation.members:
-                member.keep_up()
-            continue
-        if not round_:
-            round_ = dice.sample(installation.members, len(installation.members))
-            disturb_the_broker(installation, nursery, report)
-        victim = round_.pop()
-        victim.kill()
-        victim.start()
-        report.kills[victim.name.split()[0]] += 1
-        for member in installation.members:
-            member.keep_up()
+def serve(installation: Installation, report: Report, meddle: Meddle, patience: float = PATIENCE) -> None:
+    """Have one run's customers order, pay and be served, `meddle` all the while, and ask every witness."""
+    restarts = installation.restarts
+    customers = Customers(installation, report.orders, patience)
+    meddle(customers)
+    told = customers.result()
+    report.seconds = told["seconds"]
+    report.other["times the CA started anew"] += installation.restarts - restarts
+    judge(installation, told, report)
 
 
-def disturb_the_broker(installation: Installation, nursery: Nursery, report: Report) -> None:
-    """Once a round: all messages are gone, and one is delivered twice and late."""
-    if installation.kind == POSTGRES:
-        with suppress(redis_client.RedisError):
-            redis_client.Redis.from_url(installation.env["REDIS_URL"]).flushall()
-            report.other["Redis emptied"] += 1
-    with suppress(Exception):
-        nursery.do("echo", installation.town.as_job(), seconds=15)
-        report.other["messages doubled"] += 1
+def leave_alone(customers: Customers) -> None:
+    """Undisturbed, but for what ends by itself."""
+    while customers.wait(2.0):
+        customers.installation.keep_up()
+
+
+class Killing:
+    """Kills one program after another in shuffled rounds, and brings it back at once, until the customers are served.
+
+    `every` is the pace in seconds, jittered. A program is not killed before it has done some work since it was killed
+    last: programs that are killed faster than they start are the same as none, which proves nothing.
+    """
+
+    def __init__(self, installation: Installation, every: float, dice: random.Random, report: Report) -> None:
+        self.installation, self.every, self.dice, self.report = installation, every, dice, report
+        self.left: list[Program] = []
+
+    def go_on(self, customers: Customers) -> None:
+        at = time.monotonic()
+        doubling = threading.Thread(target=self.double_messages, args=(customers,), daemon=True)
+        doubling.start()
+        # Whoever was spared is made up for: the pace is kept over the whole run.
+        at += self.every * self.dice.uniform(0.5, 1.5)
+        while customers.wait(max(0.1, at - time.monotonic())):
+            if self.strike():
+                at += self.every * self.dice.uniform(0.5, 1.5)
+        doubling.join(20)
+
+    def strike(self) -> bool:
+        """Kill whoever is next in this round and has worked; False when nobody has."""
+        self.installation.keep_up()
+        if not self.left:
+            members = self.installation.members
+            self.left = self.dice.sample(members, len(members))
+            self.empty_redis()
+        for victim in self.left:
+            if victim.has_worked() or time.time() - victim.started > LONGEST_MERCY:
+                self.left.remove(victim)
+                victim.kill()
+                victim.start()
+                self.report.kills[victim.kind] += 1
+                return True
+        return False
+
+    def empty_redis(self) -> None:
+        if self.installation.kind == POSTGRES:
+            with suppress(redis_client.RedisError):
+                redis_client.Redis.from_url(self.installation.env["REDIS_URL"]).flushall()
+                self.report.other["times Redis emptied"] += 1
+
+    def double_messages(self, customers: Customers) -> None:
+        """Once a few seconds one message is delivered twice, and once more later."""
+        while customers.wait(max(3.0, 4 * self.every)):
+            with suppress(Exception):
+                self.installation.nursery.do("echo", self.installation.town.as_job(), seconds=15)
+                self.report.other["messages doubled"] += 1
 
 
 def judge(installation: Installation, told: dict[str, Any], report: Report) -> None:

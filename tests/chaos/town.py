@@ -45,6 +45,9 @@ class Gateway(FakeGateway):
             return 200, {"id": session_id}
         return super().serve(method, path, params)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who asked us was killed: nothing to be said about."""
+
     def pages_of(self, order_id: str) -> int:
         """Pages at which this order was, or still can be, paid."""
         with self.lock:
