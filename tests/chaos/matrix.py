@@ -8,7 +8,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -93,13 +93,16 @@ class Bench:
         return label, told["order"]
 
     def attempt(
-        self, point: Point, kind: str, names: int, mutant: str = "", zones: tuple[str, str] = ("", "")
+        self, point: Point, kind: str, names: int, *, zones: tuple[str, str] = ("", ""), **job: Any
     ) -> Outcome:
-        """Let one worker be struck at one point and another finish; a point that was not reached is tried anew."""
+        """Let one worker be struck at one point and another finish; a point that was not reached is tried anew.
+
+        `job` is more for both of them to know: a `mutant`, or their `patience` in seconds.
+        """
         outcome = Outcome(point, kind)
         for _try in range(RERUNS + 1):
             with self.town() as town:
-                outcome = self._attempt(town, point, kind, names, mutant, zones)
+                outcome = self._attempt(town, point, kind, names, zones, job)
                 if outcome.faults:
                     self.refresh(town)
             if outcome.reached or outcome.faults:
@@ -107,10 +110,10 @@ class Bench:
         return outcome
 
     def _attempt(
-        self, town: Town, point: Point, kind: str, names: int, mutant: str, zones: tuple[str, str]
+        self, town: Town, point: Point, kind: str, names: int, zones: tuple[str, str], more: dict[str, Any]
     ) -> Outcome:
         label, order = self.begin(town, names)
-        job = {"order": order, "mutant": mutant}
+        job = {"order": order, **more}
         struck = self.nursery.start("walk", town.as_job(), point=str(point), kind=kind, zone=zones[0], **job)
         how = struck.wait(SECONDS)
         outcome = Outcome(point, kind)
@@ -212,21 +215,23 @@ def running_bench(kind: str, folder: Path, *, side_by_side: int = 4) -> Iterator
 
 
 def try_all(
-    bench: Bench, points: Iterable[Point], kinds: Sequence[str] = KINDS, names: int = 1, mutant: str = "",
-    *, until_red: bool = False,
+    bench: Bench, points: Iterable[Point], kinds: Sequence[str] = KINDS, names: int = 1,
+    *, until_red: bool = False, heard: Callable[[Outcome], None] = lambda _outcome: None, **job: Any,
 ) -> list[Outcome]:  # fmt: skip
-    """Try every point with every kind of fault, several stories side by side."""
+    """Try every point with every kind of fault, several stories side by side; `heard` is told of each as it ends."""
     enough = threading.Event()
 
-    def one(pair: tuple[Point, str]) -> Outcome | None:
+    def one(pair: tuple[str, Point]) -> Outcome | None:
         if enough.is_set():
             return None
-        outcome = bench.attempt(*pair, names, mutant)
+        kind, point = pair
+        outcome = bench.attempt(point, kind, names, **job)
         if until_red and outcome.faults:
             enough.set()
+        heard(outcome)
         return outcome
 
-    pairs = list(itertools.product(points, kinds))
+    pairs = list(itertools.product(kinds, points))
     with ThreadPoolExecutor(bench.size) as pool:
         return [outcome for outcome in pool.map(one, pairs) if outcome is not None]
 

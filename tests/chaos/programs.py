@@ -20,6 +20,7 @@ from runner.installation import ROOT
 from tests.servers import program
 
 START_SECONDS = 60.0
+STOP_SECONDS = 20.0
 
 
 class Program:
@@ -38,7 +39,7 @@ class Program:
         self.name, self.command, self.log, self.env = name, command, log, dict(env)
         self.port, self.user = port, user
         self.process: subprocess.Popen[bytes] | None = None
-        self.started = 0.0
+        self.started = self.came_up = 0.0
         # What works on messages or rows touches this file each time it has done so.
         self.sign = log.with_suffix(".sign")
         self.env["CHAOS_SIGN"] = str(self.sign)
@@ -48,7 +49,7 @@ class Program:
         return self.name.split()[0]
 
     def start(self) -> None:
-        self.started = time.time()
+        self.started, self.came_up = time.time(), 0.0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command, env=self.env, cwd="/tmp" if self.user else ROOT, stdin=subprocess.DEVNULL, stdout=log,
@@ -63,10 +64,26 @@ class Program:
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
 
+    def stop(self, number: int) -> None:
+        """End it with a signal to its first process, as an administrator does."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
     def keep_up(self) -> None:
         """Start it again when it has ended, as a supervisor does."""
         if self.process is None or self.process.poll() is not None:
             self.start()
+
+    def has_earned_its_keep(self) -> bool:
+        """Whether it has been at work for as long as it took to come up. Asked often, or it is found too late."""
+        now = time.time()
+        if not self.came_up and self.has_worked():
+            self.came_up = now
+        return self.came_up > 0.0 and now - self.came_up >= self.came_up - self.started
 
     def has_worked(self) -> bool:
         """Whether it has done something since it was started last: for whoever waits, its port answers."""

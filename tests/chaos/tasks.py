@@ -5,12 +5,21 @@ from __future__ import annotations
 import random
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
 
+from accounts.models import Letter
+from audit.models import Entry
+from audit.vocabulary import Action
+from certificates.models import Certificate, RenewalInfo
+from orders.models import Plan
+from portal import sweeping
+from portal.tasks import daily
 from tests.chaos.customers import echo, shop
 from tests.chaos.points import DOOR, Point
 from tests.chaos.story import Story, begin, facts, let_leases_lapse, work
@@ -64,6 +73,40 @@ def scribble(job: dict[str, Any]) -> dict[str, Any]:
     return {"written": written, "faults": faults}
 
 
+def age(job: dict[str, Any]) -> dict[str, Any]:
+    """Months pass in a moment: one order's certificate is about to end unwatched, another's plan is over."""
+    now = timezone.now()
+    ending = Certificate.objects.filter(plan__item__order_id=job["ending"])
+    ending.update(
+        not_before=now - timedelta(days=88),
+        issued_at=now - timedelta(days=88),
+        not_after=now + timedelta(days=2),
+    )
+    RenewalInfo.objects.filter(certificate__in=ending).delete()
+    Plan.objects.filter(item__order_id=job["over"]).update(ends_at=now - timedelta(hours=1))
+    return {}
+
+
+def day(job: dict[str, Any]) -> dict[str, Any]:
+    """Do what beat rings for once an hour, and what comes of it."""
+    daily()
+    sweeping.sweep()
+    return {}
+
+
+def judge_day(job: dict[str, Any]) -> dict[str, Any]:
+    ending, over = (
+        Plan.objects.get(item__order_id=job["ending"]),
+        Plan.objects.get(item__order_id=job["over"]),
+    )
+    return {
+        "reminders": Letter.objects.filter(kind="certificate_ending", plan_id=ending.pk).count(),
+        "ended plans": int(over.state == Plan.State.ENDED),
+        "entries about it": Entry.objects.filter(action=Action.PLAN_ENDED, plan_id=over.pk).count(),
+        "watched renewals": RenewalInfo.objects.filter(certificate__plan=ending).count(),
+    }
+
+
 TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "begin": begin_story,
     "walk": walk,
@@ -72,4 +115,7 @@ TASKS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "scribble": scribble,
     "shop": shop,
     "echo": echo,
+    "age": age,
+    "day": day,
+    "judge day": judge_day,
 }

@@ -1,4 +1,4 @@
-"""Several workers on the same rows, clocks in other zones, and SQLite with one more writer that never rests."""
+"""Several workers on the same rows, beats at once, clocks in other zones, and SQLite with a writer that never rests."""
 
 from __future__ import annotations
 
@@ -13,6 +13,15 @@ pytestmark = pytest.mark.server
 @pytest.mark.parametrize("workers", [2, 4])
 def test_several_workers_on_the_same_rows_do_everything_once(bench: Bench, workers: int) -> None:
     assert further.race(bench, workers, 5).faults == []
+
+
+def test_workers_that_hold_no_row_are_found_out(bench: Bench) -> None:
+    """The trial before this one can fail."""
+    assert further.race(bench, 4, 5, mutant="rows not held").faults
+
+
+def test_beats_that_ring_at_once_have_the_days_work_done_once(bench: Bench) -> None:
+    assert further.day_twice(bench).faults == []
 
 
 def test_nobody_waits_for_ever_while_the_web_process_writes_at_full_speed(bench: Bench) -> None:
