@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
+
+from django.db.models import F
 
 from certificates import keys, vault
 from certificates.issuance import preparing, signing
 from certificates.issuance.walk import Walk
 from certificates.models import Issuance
-from leases import statements
-from leases.rows import Leased
+from leases.rows import LEASE, Leased, LeasedQuerySet
 from orders.gateways.stripe import StripeGateway
 
 
@@ -51,26 +53,25 @@ def idempotency_key_in_memory() -> None:
 
 def epoch_not_checked() -> None:
     """Whoever once held a row goes on writing it, however many others have held it since."""
+    checked = Leased.write
 
     def write(self: Leased, **values: Any) -> None:
-        type(self)._default_manager.filter(pk=self.pk).update(**values)
-        for name, value in values.items():
-            setattr(self, name, value)
+        rows = type(self)._default_manager.filter(pk=self.pk)
+        self.epoch = rows.values_list("epoch", flat=True).first() or self.epoch
+        checked(self, **values)
 
     Leased.write = write
 
 
 def rows_not_held() -> None:
-    """Whoever sees a due row works it, whoever else does, and what each writes stands."""
+    """Whoever has seen a due row works it, whoever else does, and what each writes stands."""
     epoch_not_checked()
-    original = statements.take
 
-    def take(model: Any, pk: Any, now: Any, lease: Any) -> bool:
-        original(model, pk, now, lease)
-        model._default_manager.filter(pk=pk).update(lease_until=lease)
-        return True
+    def claim(self: LeasedQuerySet[Any], pk: Any, now: datetime) -> Any:
+        self.filter(pk=pk).update(lease_until=now + LEASE, epoch=F("epoch") + 1)
+        return self.filter(pk=pk).first()
 
-    statements.take = take
+    LeasedQuerySet.claim = claim
 
 
 PATCHES: dict[str, Callable[[], None]] = {
