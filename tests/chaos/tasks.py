@@ -77,11 +77,7 @@ def age(job: dict[str, Any]) -> dict[str, Any]:
     """Months pass in a moment: one order's certificate is about to end unwatched, another's plan is over."""
     now = timezone.now()
     ending = Certificate.objects.filter(plan__item__order_id=job["ending"])
-    ending.update(
-        not_before=now - timedelta(days=88),
-        issued_at=now - timedelta(days=88),
-        not_after=now + timedelta(days=2),
-    )
+    ending.update(not_before=now - timedelta(days=88), not_after=now + timedelta(days=2))
     RenewalInfo.objects.filter(certificate__in=ending).delete()
     Plan.objects.filter(item__order_id=job["over"]).update(ends_at=now - timedelta(hours=1))
     return {}
