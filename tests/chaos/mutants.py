@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
-
-from django.db.models import F
 
 from certificates import keys, vault
 from certificates.issuance import preparing, signing
 from certificates.issuance.walk import Walk
 from certificates.models import Issuance
-from leases.rows import LEASE, Leased, LeasedQuerySet
+from leases.rows import Leased
 from orders.gateways.stripe import StripeGateway
 
 
@@ -63,20 +60,8 @@ def epoch_not_checked() -> None:
     Leased.write = write
 
 
-def rows_not_held() -> None:
-    """Whoever has seen a due row works it, whoever else does, and what each writes stands."""
-    epoch_not_checked()
-
-    def claim(self: LeasedQuerySet[Any], pk: Any, now: datetime) -> Any:
-        self.filter(pk=pk).update(lease_until=now + LEASE, epoch=F("epoch") + 1)
-        return self.filter(pk=pk).first()
-
-    LeasedQuerySet.claim = claim
-
-
 PATCHES: dict[str, Callable[[], None]] = {
     "key saved late": key_saved_late,
     "idempotency key in memory": idempotency_key_in_memory,
     "epoch not checked": epoch_not_checked,
-    "rows not held": rows_not_held,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from audit.models import Entry
 from audit.vocabulary import Action
 from certificates.models import Certificate, RenewalInfo
 from orders.models import Plan
+from outbound import watch
 from portal import sweeping
 from portal.tasks import daily
 from tests.chaos.customers import echo, shop
@@ -25,6 +27,7 @@ from tests.chaos.points import DOOR, Point
 from tests.chaos.story import Story, begin, facts, let_leases_lapse, work
 
 PATIENCE = 40.0
+HESITATION = 0.1
 
 
 def begin_story(job: dict[str, Any]) -> dict[str, Any]:
@@ -51,9 +54,14 @@ def judge(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def race(job: dict[str, Any]) -> dict[str, Any]:
-    """One of several workers on the same rows: take whatever is due until every story is over."""
+    """One of several workers on the same rows: take whatever is due until every story is over.
+
+    It hesitates before and after each request, where the network would: that is when others come in between.
+    """
+    dice = random.Random(job["number"])
+    watch(lambda _moment, _call: time.sleep(dice.uniform(0, HESITATION)))
     stories = [Story(order) for order in job["orders"]]
-    random.Random(job["number"]).shuffle(stories)
+    dice.shuffle(stories)
     ends = [work(story, job.get("patience", PATIENCE)) for story in stories]
     return {"over": all(ends), "facts": [facts(Story(order)) for order in job["orders"]]}
 

@@ -15,9 +15,9 @@ def test_several_workers_on_the_same_rows_do_everything_once(bench: Bench, worke
     assert further.race(bench, workers, 5).faults == []
 
 
-def test_workers_that_hold_no_row_are_found_out(bench: Bench) -> None:
+def test_workers_that_each_have_a_key_of_their_own_are_found_out(bench: Bench) -> None:
     """The trial before this one can fail."""
-    assert further.race(bench, 4, 5, mutant="rows not held").faults
+    assert further.race(bench, 4, 5, mutant="idempotency key in memory").faults
 
 
 def test_beats_that_ring_at_once_have_the_days_work_done_once(bench: Bench) -> None:
