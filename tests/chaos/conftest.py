@@ -1,4 +1,4 @@
-"""One bench for the tests of a file: towns, workers to kill, and everybody who is asked afterwards."""
+"""One bench for the tests of a run: towns, workers to kill, and everybody who is asked afterwards."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def folder() -> Iterator[Path]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     with running_bench(SQLITE, tmp_path_factory.mktemp("chaos"), side_by_side=6) as bench:
         yield bench
