@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 from structlog.contextvars import bind_contextvars
 
@@ -34,7 +33,7 @@ from certificates.issuance import (
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, Issuance
 from certificates.sealing import CannotUnseal
-from leases import LeaseLost
+from leases import LeaseLost, is_away
 from outbound import counting
 
 log = logging.getLogger(__name__)
@@ -89,9 +88,11 @@ def take(step: Step, walk: Walk) -> Done | None:
             return failing.after(walk, error)
         breaker.failed(walk, error)
         return breaker.come_back(walk, failing.after(walk, error))
-    except (LeaseLost, OperationalError, InterfaceError):
+    except LeaseLost:
         raise
     except Exception as error:
+        if is_away(error):
+            raise
         log.exception("AcmeOrder %s: %s failed", walk.order.pk, step.__name__)
         return failing.unexpected(walk, error)
     if step is not returning.give_back and any(name.startswith("ca.") for name in calls):

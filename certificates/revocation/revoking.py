@@ -10,7 +10,7 @@ from typing import Any
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.views.decorators.debug import sensitive_variables
@@ -36,7 +36,7 @@ from certificates.issuance.problems import as_json, ours
 from certificates.models import AcmeOrder, CaAccount, Certificate, Revocation
 from certificates.revocation.words import why_refused
 from certificates.sealing import CannotUnseal
-from leases import LeaseLost
+from leases import LeaseLost, is_away
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +82,11 @@ def revoke(row: Revocation, now: datetime | None = None, clock: Clock = timezone
     except NobodyToAsk:
         text = "It is not known which CA account this certificate came from."
         _refuse(claimed, ours("no_account", text, clock()), clock())
-    except (LeaseLost, OperationalError, InterfaceError):
+    except LeaseLost:
         raise
     except Exception as error:
+        if is_away(error):
+            raise
         # The exception's text may quote anything.
         log.exception("Revocation %s failed", claimed.pk)
         text = f"The revocation failed with {type(error).__name__}; see the log."

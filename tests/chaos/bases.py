@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import psycopg
 
@@ -17,8 +16,6 @@ from runner.installation import ROOT
 from tests.servers import running_postgres, running_redis
 
 SQLITE, POSTGRES = "SQLite", "PostgreSQL and Redis"
-# A transaction that stands still is ended by the server after so long, so that its locks hold up nobody else.
-IDLE_MILLISECONDS = 1500
 
 
 class Base:
@@ -55,10 +52,8 @@ def running_base(kind: str, folder: Path) -> Iterator[Base]:
         yield Base(kind, folder, env)
         return
     with running_postgres(folder / "postgres") as url, running_redis(folder / "redis") as redis:
-        options = quote(f"-c idle_in_transaction_session_timeout={IDLE_MILLISECONDS}")
-        env |= {"DATABASE_URL": f"{url}?options={options}", "REDIS_URL": redis}
-        # A migration thinks between its statements, on a busy machine for longer than these milliseconds.
-        migrate({**env, "DATABASE_URL": url})
+        env |= {"DATABASE_URL": url, "REDIS_URL": redis}
+        migrate(env)
         yield Base(kind, folder, env, url.rpartition("/")[0])
 
 

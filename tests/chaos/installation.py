@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from tests.chaos import programs
-from tests.chaos.bases import IDLE_MILLISECONDS, POSTGRES, running_base
+from tests.chaos.bases import POSTGRES, running_base
 from tests.chaos.children import Nursery
 from tests.chaos.programs import Program
 from tests.chaos.town import Town, running_town
@@ -113,10 +113,7 @@ def running_installation(
         if kind == POSTGRES:
             data, port, broker = folder / "base" / "postgres" / "data", free_port(), free_port()
             url = f"postgres://chancery@127.0.0.1:{port}/chancery"
-            env |= {
-                "DATABASE_URL": f"{url}?options=-c%20idle_in_transaction_session_timeout%3D{IDLE_MILLISECONDS}",
-                "REDIS_URL": f"redis://127.0.0.1:{broker}/0",
-            }
+            env |= {"DATABASE_URL": url, "REDIS_URL": f"redis://127.0.0.1:{broker}/0"}
             members += [
                 programs.postgres(port, data, _unprivileged(data.parent)),
                 programs.redis(broker, folder),
