@@ -7,7 +7,7 @@ checks the epoch. Correctness never rests on SKIP LOCKED, which Django silently 
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 
@@ -71,7 +71,12 @@ class LeasedQuerySet(models.QuerySet[LeasedRow]):
     def waiting_keys(self, now: datetime) -> list[tuple[Any, Hashable]]:
         """Return some due rows as (key, owner), in the order in which they should be claimed."""
         if self.owner_path:
-            return self._in_turn(turns_of(self.model._meta.label), now)
+            rows = (
+                statements.due_with_owners(self.model, self.owner_path, now, WINDOW)
+                if self._is_plain
+                else list(self.due(now).values_list("pk", self.owner_path)[:WINDOW])
+            )
+            return self.in_turn(rows, now)
         if self._is_plain:
             return [(pk, None) for pk in statements.due_keys(self.model, now, WINDOW)]
         return [(pk, None) for pk in self.due(now).values_list("pk", flat=True)[:WINDOW]]
@@ -93,17 +98,19 @@ class LeasedQuerySet(models.QuerySet[LeasedRow]):
         listed = self.waiting_keys(now)
         return next((row for key in listed if (row := self.claim_listed(*key, now)) is not None), None)
 
-    def _in_turn(self, turns: Turns, now: datetime) -> list[tuple[Any, Hashable]]:
-        """Return some due rows as (key, owner), whoever's turn it is first; one owner's rows stay in their order."""
-        rows = (
-            statements.due_with_owners(self.model, self.owner_path, now, WINDOW)
-            if self._is_plain
-            else list(self.due(now).values_list("pk", self.owner_path)[:WINDOW])
-        )
+    def in_turn(self, rows: list[tuple[Any, Hashable]], now: datetime) -> list[tuple[Any, Hashable]]:
+        """Return due rows, found as (key, owner), whoever's turn it is first; one owner's rows stay in their order."""
+        if not self.owner_path:
+            return rows
+        turns = turns_of(self.model._meta.label)
         if len(rows) == WINDOW and turns.all_served({owner for _pk, owner in rows}):
             # All before us are owners whose turn has been: is there anybody behind them?
             rows = list((turns.behind(lambda: self._heads(now)) | dict(rows)).items())
         return turns.ordered(rows)
+
+    def all_served(self, owners: Iterable[Hashable]) -> bool:
+        """True if this process has served a row of each of these owners before, or does not tell owners apart."""
+        return not self.owner_path or turns_of(self.model._meta.label).all_served(owners)
 
     def _heads(self, now: datetime) -> list[tuple[Any, Hashable]]:
         """Return the longest waiting rows of each owner within a backlog: a bounded look, by the index."""

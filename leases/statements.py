@@ -1,4 +1,4 @@
-"""The sentences that every row of work costs several times, as ready SQL: due, claim, write, next moment.
+"""The sentences that every row of work costs several times, as ready SQL: due, claim, write.
 
 They say what the ORM's would (and does, for a queryset that is filtered further); building those anew each time was
 half of what a certificate cost. Columns are written through their fields, so every database gets its own form.
@@ -53,23 +53,6 @@ def claim(model: type[Row], pk: Any, now: datetime, lease: datetime) -> Row | No
         )
         found = cursor.fetchall()
     return next(iter(_whole(model).read(found, using)), None) if found else None
-
-
-def next_due(model: type[models.Model]) -> datetime | None:
-    """Return when the next free row falls due."""
-    connection, (table, _key) = connections[router.db_for_read(model)], table_and_key(model)
-    sql = (
-        f"SELECT due_at FROM {table} WHERE due_at IS NOT NULL AND lease_until IS NULL ORDER BY due_at LIMIT 1"  # noqa: S608 - names of our own
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        row = cursor.fetchone()
-    found: Any = row[0] if row else None
-    due_at: Any = model._meta.get_field("due_at")
-    column = due_at.get_col(model._meta.db_table)
-    for convert in connection.ops.get_db_converters(column) if row else ():
-        found = convert(found, column, connection)
-    return found
 
 
 def write(row: models.Model, epoch: int, values: dict[str, Any]) -> int | None:

@@ -13,36 +13,20 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.utils import timezone
 
+from portal.bell import Bell
+
 log = logging.getLogger(__name__)
 
-SHORTEST_REST = 0.02
+SHORTEST_REST = 0.005
 TIDY_SECONDS = 600.0
-
-
-class Bell:
-    """Ends the rest of every sweeper of this process, also of one that is just about to lie down."""
-
-    def __init__(self, sleepers: int) -> None:
-        self._heard = threading.Condition()
-        self._sleepers = sleepers
-        self._rung = 0
-
-    def ring(self) -> None:
-        with self._heard:
-            self._rung = self._sleepers
-            self._heard.notify_all()
-
-    def wait(self, seconds: float) -> None:
-        with self._heard:
-            if self._rung or self._heard.wait(seconds):
-                self._rung = max(0, self._rung - 1)
-
+# Asking a connection whether it still lives costs a round trip; a broken one also shows itself.
+CONNECTION_SECONDS = 5.0
 
 _here: tuple[int, Bell] | None = None
 
 
 def ring_here() -> bool:
-    """Wake the sweepers of this very process; False where it has none, as in a child of a prefork worker."""
+    """Wake a sweeper of this very process; False where it has none, as in a child of a prefork worker."""
     here = _here
     if here is None or here[0] != os.getpid():
         return False
@@ -57,52 +41,61 @@ class Sweeper(bootsteps.StartStopStep):
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:
         super().__init__(parent, **kwargs)
-        self.stopping = threading.Event()
-        self.bell = Bell(settings.SWEEPER_THREADS)
+        self.bell = Bell(float(settings.SWEEP_SECONDS))
         self.threads: list[threading.Thread] = []
 
     def start(self, parent: Any) -> None:
         from portal.checks import refuse_unsafe_start
+        from portal.listing import Lists
+        from portal.sweeping import QUEUES
 
         global _here
         refuse_unsafe_start()
         _here = (os.getpid(), self.bell)
+        lists = Lists(QUEUES, ahead=float(settings.SWEEP_SECONDS))
         for number in range(settings.SWEEPER_THREADS):
-            thread = threading.Thread(target=self.run, name=f"sweeper-{number}", daemon=True)
+            thread = threading.Thread(target=self.run, args=(lists,), name=f"sweeper-{number}", daemon=True)
             thread.start()
             self.threads.append(thread)
 
     def stop(self, parent: Any) -> None:
         global _here
         _here = None
-        self.stopping.set()
-        self.bell.ring()
+        self.bell.end()
         for thread in self.threads:
             thread.join(timeout=20)
 
-    def run(self) -> None:
+    def run(self, lists: Any) -> None:
         from portal import sweeping
 
-        tidied = time.monotonic()
-        while not self.stopping.is_set():
-            # As Django does around a request: a connection that broke or grew old is not used again.
-            close_old_connections()
+        tidied = looked_after = time.monotonic()
+        while not self.bell.over:
+            if time.monotonic() - looked_after > CONNECTION_SECONDS:
+                # As Django does around a request: a connection that broke or grew old is not used again.
+                close_old_connections()
+                looked_after = time.monotonic()
             try:
-                sweeping.sweep()
+                sweeping.sweep(lists=lists, before_each=self.call_another)
                 if time.monotonic() - tidied > TIDY_SECONDS:
                     tidied = time.monotonic()
                     sweeping.tidy(timezone.now())
-                rest = self.rest_seconds()
+                self.bell.rest(rest_seconds(lists))
             except Exception:
                 log.exception("the sweep failed")
-                rest = float(settings.SWEEP_SECONDS)
-            self.bell.wait(rest)
+                looked_after = float("-inf")
+                self.bell.rest(float(settings.SWEEP_SECONDS))
 
-    def rest_seconds(self) -> float:
-        from portal import sweeping
+    def call_another(self, lists: Any) -> None:
+        """What else is due, or will be, need not wait for this one's row."""
+        if lists.has_more:
+            self.bell.call_another()
+        else:
+            self.bell.plan(rest_seconds(lists))
 
-        due = sweeping.next_due()
-        longest = float(settings.SWEEP_SECONDS)
-        if due is None:
-            return longest
-        return min(longest, max(SHORTEST_REST, (due - timezone.now()).total_seconds()))
+
+def rest_seconds(lists: Any) -> float:
+    """Return for how long nothing falls due, as the last look has seen it."""
+    longest = float(settings.SWEEP_SECONDS)
+    if lists.next_due is None:
+        return longest
+    return min(longest, max(SHORTEST_REST, (lists.next_due - timezone.now()).total_seconds()))

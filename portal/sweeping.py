@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import secrets
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -22,10 +20,10 @@ from certificates.models import AcmeOrder, Campaign, RenewalInfo, Revocation
 from certificates.renewal import engine as renewing
 from certificates.renewal.opening import open_missing
 from certificates.revocation import revoke
-from leases import LeaseLost, statements
-from leases.rows import WINDOW
+from leases import LeaseLost, looking
 from orders.drafts import forget_stale
 from orders.queues import QUEUES as SHOP_QUEUES
+from portal.listing import Lists
 from portal.logs.whose import about_row
 from portal.metrics.seen import counting_claim
 from portal.metrics.tallies import bring_up_to_date
@@ -34,11 +32,6 @@ from validation.approval import asking
 from validation.models import Approval, Authorization, Delegation, Publication
 
 log = logging.getLogger(__name__)
-
-# While other kinds keep a sweep busy, a kind of which nothing was due is looked for so often.
-PAUSE_WHEN_EMPTY = 0.1
-# Where rows take long, whoever came meanwhile has a turn before the rest of the list.
-LISTED_FOR = 0.25
 
 Work = Callable[[Any, datetime], Any]
 
@@ -69,53 +62,19 @@ QUEUES: dict[str, tuple[Any, Work]] = {
 }
 
 
-def sweep(limit: int = 500) -> int:
-    """Work until nothing is due or `limit` rows were worked; return how many."""
-    done = 0
-    lists = {name: Listed(name) for name in QUEUES}
-    busy = True
-    while busy and done < limit:
-        busy = False
-        # One row of each kind in turn: a hundred due letters cannot hold up a paid order.
-        for listed in lists.values():
-            row = listed.claim()
-            if row is not None:
-                work_at(listed.name, row)
-                busy = True
-                done += 1
+def sweep(
+    limit: int = 500, lists: Lists | None = None, before_each: Callable[[Lists], object] = lambda lists: None
+) -> int:
+    """Work until nothing is due or `limit` rows were worked; return how many.
+
+    Threads that sweep at once share `lists`. `before_each` is called with them before a row is worked.
+    """
+    lists, done = lists or Lists(QUEUES), 0
+    while done < limit and (claimed := lists.claim()) is not None:
+        before_each(lists)
+        work_at(*claimed)
+        done += 1
     return done
-
-
-class Listed:
-    """Rows of one kind that were due a moment ago: one look serves several claims, each of which makes sure by itself."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.rows: Any = QUEUES[name][0]
-        self.keys: list[tuple[Any, Any]] = []
-        self.look_again = 0.0
-        self.stale_at = 0.0
-
-    def claim(self) -> Any:
-        """Claim the next of them, None when nothing of this kind is due."""
-        now = timezone.now()
-        if time.monotonic() >= self.stale_at:
-            self.keys = []
-        if not self.keys and time.monotonic() >= self.look_again:
-            self.keys = self.rows.waiting_keys(now)
-            # Several sweepers see the same rows: each begins elsewhere, so that they seldom reach for the same one.
-            # Not where several owners take turns: whose turn it is comes first.
-            alike = len(self.keys) == WINDOW and len({owner for _key, owner in self.keys}) == 1
-            begin = secrets.randbelow(len(self.keys)) if alike else 0
-            self.stale_at = time.monotonic() + LISTED_FOR
-            self.keys = self.keys[begin:] + self.keys[:begin]
-            if not self.keys:
-                self.look_again = time.monotonic() + PAUSE_WHEN_EMPTY
-        while self.keys:
-            row = self.rows.claim_listed(*self.keys.pop(0), now)
-            if row is not None:
-                return row
-        return None
 
 
 def work_one(name: str) -> bool:
@@ -142,9 +101,8 @@ def work_at(name: str, row: Any) -> None:
 
 
 def next_due() -> datetime | None:
-    """Return when the next row falls due, None when nothing waits: so a sweeper need not guess."""
-    times = [statements.next_due(rows.model) for rows, _work in QUEUES.values()]
-    return min((moment for moment in times if moment is not None), default=None)
+    """Return when the next row falls due, None when nothing waits."""
+    return looking.next_due(rows.model for rows, _work in QUEUES.values())
 
 
 def tidy(now: datetime) -> None:

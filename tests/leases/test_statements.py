@@ -67,14 +67,6 @@ def test_due_rows_are_named_with_their_owners(alice):
     assert statements.due_with_owners(AcmeOrder, path, NOW - SOON, 5) == []
 
 
-def test_the_next_moment_is_that_of_a_free_row():
-    assert statements.next_due(Letter) is None
-    letter(1, NOW + SOON)
-    held = letter(2, NOW)
-    Letter.objects.filter(pk=held.pk).update(lease_until=NOW + LEASE)
-    assert statements.next_due(Letter) == NOW + SOON
-
-
 def test_a_claim_among_narrowed_rows_stays_within_them():
     row = letter()
     assert Letter.objects.filter(kind="other").claim(row.pk, NOW) is None

@@ -1,44 +1,19 @@
-"""A message wakes the sweepers of the worker that takes it; elsewhere it sweeps by itself."""
+"""A message wakes a sweeper of the worker that takes it; elsewhere it sweeps by itself."""
 
 from __future__ import annotations
 
 import os
-import threading
 import time
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Letter
 from portal import sweeper, tasks
+from portal.bell import Bell
+from portal.listing import Lists
 from tests.portal.test_sweeping import letter
-
-
-def test_a_bell_ends_the_rest_of_each_sleeper():
-    bell, ended = sweeper.Bell(2), []
-
-    def sleep() -> None:
-        bell.wait(20.0)
-        ended.append(time.monotonic())
-
-    threads = [threading.Thread(target=sleep) for _n in range(2)]
-    started = time.monotonic()
-    for thread in threads:
-        thread.start()
-    time.sleep(0.1)
-    bell.ring()
-    for thread in threads:
-        thread.join(5)
-    assert len(ended) == 2
-    assert max(ended) - started < 5
-
-
-def test_a_bell_that_rang_during_the_work_is_heard_before_the_rest():
-    bell = sweeper.Bell(1)
-    bell.ring()
-    started = time.monotonic()
-    bell.wait(20.0)
-    assert time.monotonic() - started < 5
-    bell.wait(0.01)  # and only once
 
 
 @pytest.mark.django_db
@@ -50,17 +25,39 @@ def test_a_process_without_sweepers_sweeps_when_told():
 
 
 @pytest.mark.django_db
-def test_a_worker_with_sweepers_only_wakes_them(monkeypatch):
+def test_a_worker_with_sweepers_only_wakes_one(monkeypatch):
     letter(1)
-    bell = sweeper.Bell(1)
+    bell = Bell(5.0)
     monkeypatch.setattr(sweeper, "_here", (os.getpid(), bell))
     tasks.sweep()
     assert Letter.objects.get().sent_at is None
     started = time.monotonic()
-    bell.wait(20.0)
+    bell.rest(20.0)
     assert time.monotonic() - started < 5
 
 
 def test_a_child_of_that_worker_has_none(monkeypatch):
-    monkeypatch.setattr(sweeper, "_here", (os.getpid() + 1, sweeper.Bell(1)))
+    monkeypatch.setattr(sweeper, "_here", (os.getpid() + 1, Bell(5.0)))
     assert not sweeper.ring_here()
+
+
+def test_the_rest_lasts_until_the_next_row_falls_due(settings):
+    settings.SWEEP_SECONDS = 5
+    lists = Lists({"letters": (Letter.objects, None)})
+    assert sweeper.rest_seconds(lists) == 5.0
+    lists.next_due = timezone.now() + timedelta(seconds=2)
+    assert 1.5 < sweeper.rest_seconds(lists) <= 2.0
+    lists.next_due = timezone.now() - timedelta(seconds=2)
+    assert sweeper.rest_seconds(lists) == sweeper.SHORTEST_REST
+
+
+def test_who_takes_a_row_calls_another_where_there_are_more(settings):
+    step = sweeper.Sweeper(None)
+    step.bell, called = Bell(5.0), []
+    step.bell.call_another = lambda: called.append("another")
+    step.bell.plan = lambda seconds: called.append("later")
+    lists = Lists({"letters": (Letter.objects, None)})
+    step.call_another(lists)
+    lists._keys["letters"].append((1, None))
+    step.call_another(lists)
+    assert called == ["later", "another"]
