@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from audit.vocabulary import Action
 from certificates.connectors.base import AuthorizationStatus, ChallengeStatus
 from certificates.connectors.problems import OperatorMustAct
-from certificates.issuance import approvals, choosing, closing, waits
+from certificates.issuance import approvals, choosing, closing, pace, pausing, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_authorization, sync_order
 from certificates.issuance.walk import Done, Walk
@@ -110,7 +110,7 @@ def answer_all(walk: Walk, pending: list[Authorization]) -> Done | None:
     with transaction.atomic():
         walk.order.write(answered_at=walk.now, waiting_for=AcmeOrder.WaitingFor.CA, problem=None)
         walk.note(Action.CA_ANSWERED, names=[row.text for row in pending])
-    return Done(walk.now + waits.AFTER_ANSWER) if pending else None
+    return pausing.after(walk, pace.ANSWERED) if pending else None
 
 
 def _is_old(walk: Walk, row: Authorization) -> bool:
@@ -150,10 +150,12 @@ def answer(walk: Walk, row: Authorization, challenge: Challenge) -> None:
 
 def poll_until_ready(walk: Walk) -> Done | None:
     """Ask for the order's state; go on at once when it changed."""
-    order = walk.order
+    order, tries = walk.order, walk.order.tries
     facts = walk.ca.order(order.url or "")
     sync_order(order, facts)
-    if order.status != AcmeOrder.Status.PENDING:
+    done = order.status != AcmeOrder.Status.PENDING
+    pausing.looked(walk, pace.ANSWERED, order.answered_at, done=done, tries=tries)
+    if done:
         return None
     moved = choosing.after_looking(walk)
     if moved is not None:

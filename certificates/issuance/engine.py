@@ -22,6 +22,7 @@ from certificates.issuance import (
     limits,
     opening_account,
     ordering,
+    pausing,
     preparing,
     profiling,
     reading,
@@ -69,7 +70,7 @@ def go_on(walk: Walk) -> Done:
     for _step in range(MOST_STEPS):
         walk.keep_hold()
         done = take(step_for(walk), walk)
-        if done is not None:
+        if done is not None and not pausing.rested(walk, done):
             return done
     return Done(walk.now + waits.SLOWEST_POLL)
 

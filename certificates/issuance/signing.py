@@ -19,6 +19,8 @@ from certificates.issuance import (
     evidence,
     failing,
     limits,
+    pace,
+    pausing,
     proving,
     sharing,
     stopping,
@@ -66,7 +68,7 @@ def finalize(walk: Walk) -> Done | None:
         # Told "not ready" about an order that is: ask ever more seldom.
         due = waits.at_or(facts.retry_at, walk.now, waits.retry(order.tries))
         return Done(due, tries=order.tries + 1)
-    return Done(waits.at_or(facts.retry_at, walk.now, waits.AFTER_FINALIZE), tries=0)
+    return pausing.after(walk, pace.FINALIZED, facts.retry_at, tries=0)
 
 
 def _intend(walk: Walk, sent_before: bool) -> bool:
@@ -108,10 +110,12 @@ def _without_proof(walk: Walk, names: list[str]) -> Done:
 
 
 def poll(walk: Walk) -> Done | None:
-    order = walk.order
+    order, tries = walk.order, walk.order.tries
     facts = walk.ca.order(order.url or "")
     sync_order(order, facts)
-    if order.status != AcmeOrder.Status.PROCESSING:
+    done = order.status != AcmeOrder.Status.PROCESSING
+    pausing.looked(walk, pace.FINALIZED, order.finalizing_at, done=done, tries=tries)
+    if done:
         return None
     due = waits.at_or(facts.retry_at, walk.now, waits.poll(order.tries))
     return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, tries=order.tries + 1)

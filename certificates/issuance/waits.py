@@ -12,8 +12,6 @@ SLOWEST_POLL = timedelta(seconds=10)
 PATIENT_POLLS = ((180, timedelta(minutes=10)), (30, timedelta(minutes=1)))
 # The least pause between two requests about one order, whatever Retry-After says.
 FLOOR = timedelta(milliseconds=250)
-# A CA that looks at once has looked by then; one that takes its time is asked again after POLLS.
-AFTER_ANSWER = timedelta(milliseconds=50)
 # After transport trouble. Never longer than an hour: somebody is waiting for the certificate.
 RETRIES = [timedelta(seconds=s) for s in (2, 10, 60, 600)]
 LAST_RETRY = timedelta(hours=1)
@@ -30,8 +28,6 @@ NAME_HELD = timedelta(days=1)
 OPERATOR = timedelta(hours=1)
 # A wake that is lost for so long is no loss.
 A_MOMENT = timedelta(seconds=1)
-# Debian's Pebble can deadlock when an order is polled while it is being finalized.
-AFTER_FINALIZE = timedelta(milliseconds=200)
 
 
 def poll(tries: int) -> timedelta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.models import User
@@ -22,7 +22,7 @@ class Done:
     """The walk ends here: look again at `due_at`, or never (None), and write `values` with that.
 
     `until_shown` says that the order waits for nothing but its names being seen in place, `until_approved` for nothing
-    but the answer of their domains' owners.
+    but the answer of their domains' owners. A walk with a short `pause` may rest that long where it is and go on instead.
     """
 
     def __init__(
@@ -31,11 +31,13 @@ class Done:
         *,
         until_shown: bool = False,
         until_approved: bool = False,
+        pause: timedelta | None = None,
         **values: Any,
     ) -> None:
         self.due_at = due_at
         self.until_shown = until_shown
         self.until_approved = until_approved
+        self.pause = pause
         self.values = values
 
 
@@ -51,6 +53,8 @@ class Walk:
     profile_chosen: bool = False
     # This order goes ahead to see whether the CA is well again.
     probes: bool = False
+    # How long the CA was just left alone, in this very walk.
+    paused: timedelta | None = None
     _authorizations: list[Authorization] | None = field(default=None, repr=False)
 
     @property
