@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests import certs
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
@@ -66,6 +67,10 @@ class _TrustingAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
 
+    def cert_verify(self, conn: Any, url: str, verify: object, cert: object) -> None:
+        """The context holds all that is trusted: no file is looked at for each request, none read for each connection."""
+        conn.cert_reqs = "CERT_REQUIRED"
+
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
 
@@ -76,6 +81,7 @@ class Transport:
     def __init__(self, roots_pem: str | None) -> None:
         """Raises `OperatorMustAct` if `roots_pem` holds no certificate."""
         context = ssl.create_default_context()
+        context.load_verify_locations(cafile=certs.where())
         if roots_pem:
             try:
                 context.load_verify_locations(cadata=roots_pem)
