@@ -26,6 +26,7 @@ from django.core.management.commands import flush as flush_command
 from django.db import connection, connections
 from structlog.contextvars import clear_contextvars
 
+from certificates.issuance import pace
 from outbound import Call, unwatch, watch
 from outbound.calls import Moment
 from tests.on_postgres import ONLY_DATABASE
@@ -121,6 +122,12 @@ def _nothing_leaves_the_house_in_a_transaction() -> Iterator[None]:
     yield
     unwatch(watcher)
     assert seen == []
+
+
+@pytest.fixture(autouse=True)
+def _no_ca_is_known_to_be_quick() -> None:
+    """How long a CA takes is learned by the process, and each test begins without what another has learned."""
+    pace.forget()
 
 
 @pytest.fixture(autouse=True)

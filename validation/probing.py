@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
@@ -30,6 +31,7 @@ BACKOFF: tuple[tuple[timedelta, timedelta], ...] = (
     (timedelta(hours=6), timedelta(minutes=5)),
 )
 SELDOM = timedelta(hours=1)
+SPREAD_MINUTES = 6
 GAP = timedelta(seconds=3)
 EVERY = 10  # an unchanged finding is kept as a row only so often: a week of looking must not fill the table
 
@@ -154,8 +156,14 @@ def _next_look(
         return (
             after  # the button was pressed while we were looking: what we saw may be older than what is there
         )
-    due = after + delay(now - authorization.quick_since)
+    pause = delay(now - authorization.quick_since)
+    due = after + pause if pause < SELDOM else on_the_minute(after + pause, authorization.pk)
     return min(due, max(authorization.expires_at, after)) if authorization.expires_at else due
+
+
+def on_the_minute(due: datetime, key: UUID) -> datetime:
+    """Return a whole minute up to six minutes sooner: so one waking serves many, and those that began together part."""
+    return due.replace(second=0, microsecond=0) - timedelta(minutes=key.int % SPREAD_MINUTES)
 
 
 def _differs(before: dict[str, object], after: dict[str, object]) -> bool:

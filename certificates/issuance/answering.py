@@ -72,7 +72,7 @@ def is_the_customers(walk: Walk) -> bool:
 
 
 def wait_for_customer(walk: Walk, ends: datetime | None) -> Done:
-    due = walk.now + waits.CUSTOMER
+    due = waits.customer(walk.now, walk.order.created_at, walk.order.pk)
     # Nothing was asked of the CA just now, so trouble with it is not known to be over.
     trouble = walk.order.problem if "failures" in (walk.order.problem or {}) else None
     return Done(

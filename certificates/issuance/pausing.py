@@ -11,13 +11,16 @@ from certificates.issuance.walk import Done, Walk
 
 # To let go of a row and claim it again costs ten statements. A CA that is quicker than that is waited for in place.
 IN_PLACE = timedelta(milliseconds=60)
+# Of a CA that has not been seen to be quick nothing is known yet.
+LEARNED = timedelta(milliseconds=1)
 
 
 def after(walk: Walk, kind: pace.Kind, retry_at: datetime | None = None, **values: Any) -> Done:
     """Return the end of the walk until the CA has had its time: what it said itself, else what it usually takes."""
     now, wait = walk.now, pace.wait(directory_of(walk), kind)
     due = waits.at_or(retry_at, now, wait)
-    return Done(due, pause=wait if due == now + wait and wait <= IN_PLACE else None, **values)
+    quick = wait <= min(IN_PLACE, kind.start - LEARNED) and due == now + wait
+    return Done(due, pause=wait if quick else None, **values)
 
 
 def rested(walk: Walk, done: Done) -> bool:

@@ -19,6 +19,9 @@ LAST_RETRY = timedelta(hours=1)
 TOLD_AGAIN = timedelta(minutes=10)
 # The lookout wakes the order when it sees the record; this only covers a wake that was lost.
 CUSTOMER = timedelta(minutes=10)
+# Who has waited so long is looked at by the hour, on whole minutes: so one waking serves many.
+CUSTOMER_LONG = timedelta(hours=1)
+SPREAD_MINUTES = 6
 PAUSED = timedelta(minutes=5)
 NAME_BUSY = timedelta(minutes=10)
 # The other order has ended and is only being tidied away.
@@ -41,6 +44,14 @@ def retry(tries: int) -> timedelta:
     """Return the back-off after the given number of failures, spread by up to a tenth so that many do not return together."""
     base = RETRIES[tries] if tries < len(RETRIES) else LAST_RETRY
     return base + base * (secrets.randbelow(100) / 1000)
+
+
+def customer(now: datetime, since: datetime, number: int) -> datetime:
+    """Return when to see whether a wake was lost; `number` spreads orders that began to wait at one moment."""
+    if now - since < CUSTOMER_LONG:
+        return now + CUSTOMER
+    minute = (now + CUSTOMER_LONG).replace(second=0, microsecond=0)
+    return minute - timedelta(minutes=number % SPREAD_MINUTES)
 
 
 def at_or(retry_at: datetime | None, now: datetime, otherwise: timedelta) -> datetime:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 
@@ -226,3 +227,12 @@ def test_every_method_has_its_word():
     assert {slug: method.slug for slug, method in METHODS.items()} == {
         slug: slug for slug in ("http-01", "dns-01", "email")
     }
+
+
+def test_looks_by_the_hour_fall_on_a_handful_of_whole_minutes():
+    later = NOW + timedelta(hours=1, seconds=17)
+    moments = {probing.on_the_minute(later, uuid4()) for _n in range(200)}
+    assert len(moments) == probing.SPREAD_MINUTES
+    for moment in moments:
+        assert (moment.second, moment.microsecond) == (0, 0)
+        assert timedelta(minutes=50) < moment - NOW < later - NOW
