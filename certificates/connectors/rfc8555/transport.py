@@ -11,9 +11,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests import certs
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
 
 from certificates.connectors.problems import LOCAL_PREFIX, OperatorMustAct, Problem, TryAgain, clean
@@ -81,7 +81,7 @@ class Transport:
     def __init__(self, roots_pem: str | None) -> None:
         """Raises `OperatorMustAct` if `roots_pem` holds no certificate."""
         context = ssl.create_default_context()
-        context.load_verify_locations(cafile=certs.where())
+        context.load_verify_locations(cafile=DEFAULT_CA_BUNDLE_PATH)
         if roots_pem:
             try:
                 context.load_verify_locations(cadata=roots_pem)
