@@ -32,6 +32,7 @@ SUPPORT_MAY = {
     "validation.view_authorization",
     "validation.view_challenge",
     "validation.view_control",
+    "validation.view_approval",
     "validation.view_delegation",
     "validation.view_probe",
     "validation.view_publication",
