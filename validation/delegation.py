@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.mail import write
 from accounts.models import User
@@ -22,6 +23,7 @@ from identifiers import suffixes
 from identifiers.names import Name
 from leases import ring
 from leases.prepared import Prepared
+from validation import persisting
 from validation.fetcher import Fetcher
 from validation.key_authorization import LABEL, value_of
 from validation.models import Authorization, Challenge, Delegation, Publication
@@ -46,7 +48,7 @@ DAILY = timedelta(days=1)
 # A value that the CA may still want is looked after this often.
 TENDED = timedelta(minutes=10)
 RETRIES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
-# Which challenge each kind of arrangement answers.
+# Which challenge each kind of arrangement answers, at any CA; a standing record answers one account at one CA.
 PROVES = {Delegation.Kind.CNAME.value: "dns-01", Delegation.Kind.REDIRECT.value: "http-01"}
 FOLDER = "/.well-known/acme-challenge"
 SELF_TEST = "chancery-self-test"
@@ -89,6 +91,8 @@ def line(row: Delegation) -> str:
     """Return the zone file line, or the address to redirect to."""
     if row.kind == Delegation.Kind.CNAME:
         return f"{LABEL}.{row.identifier}. 3600 IN CNAME {row.target}."
+    if row.kind == Delegation.Kind.PERSIST:
+        return persisting.line(row)
     return redirect_to(row)
 
 
@@ -99,7 +103,7 @@ def redirect_to(row: Delegation) -> str:
 
 def answers(owner: User, proofs: Iterable[tuple[str, str]]) -> bool:
     """True if what this customer has set up proves every (name, method) without them."""
-    rows = Delegation.objects.of(owner).standing().values_list("identifier", "kind")
+    rows = Delegation.objects.of(owner).standing().filter(kind__in=PROVES).values_list("identifier", "kind")
     known = {(identifier, PROVES[kind]) for identifier, kind in rows}
     wanted = set(proofs)
     return bool(wanted) and wanted <= known
@@ -279,6 +283,8 @@ def _warn(row: Delegation, now: datetime) -> None:
 
 def _find(row: Delegation) -> Finding:
     try:
+        if row.kind == Delegation.Kind.PERSIST:
+            return persisting.find(row, timezone.now())
         return _find_redirect(row) if row.kind == Delegation.Kind.REDIRECT else _find_alias(row)
     except Exception:
         log.exception("the look at delegation %s failed", row.pk)

@@ -11,9 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from accounts.models import User
-from certificates.models import Activation
+from certificates.models import Activation, CaAccount
 from identifiers import suffixes
-from validation import delegation
+from identifiers.names import Name
+from validation import delegation, persisting
 from validation.key_authorization import LABEL
 from validation.methods import Row
 from validation.models import Delegation
@@ -43,6 +44,8 @@ class Way:
         """Return what to copy into the provider's form, or the rule for the web server."""
         if self.row is None:
             return []
+        if self.kind == Delegation.Kind.PERSIST:
+            return _standing(self.row)
         return _record(self.row) if self.kind == Delegation.Kind.CNAME else _rules(self.row)
 
 
@@ -73,19 +76,36 @@ def names_of(activation: Activation, now: datetime) -> list[OnceName]:
         texts.setdefault(name.ascii, []).append(name.text)
     rows = Delegation.objects.of(owner).filter(identifier__in=texts)
     known = {(row.identifier, row.kind): row for row in rows}
+    account = standing_account(activation)
     return [
-        OnceName(position, ascii_name, written, _ways(ascii_name, written, known))
+        OnceName(position, ascii_name, written, _ways(ascii_name, written, known, account is not None))
         for position, (ascii_name, written) in enumerate(texts.items(), start=1)
     ]
 
 
-def _ways(ascii_name: str, written: Sequence[str], known: dict[tuple[str, str], Delegation]) -> list[Way]:
+def standing_account(activation: Activation) -> CaAccount | None:
+    """Return the account that a standing record can name: this customer's alone, opened, at a CA that takes such records."""
+    house = CaAccount.objects.for_product(activation.plan.product).first()
+    if house is None or not (house.per_customer and house.offers_persist and house.caa_identities):
+        return None
+    mine = CaAccount.objects.filter(parent=house, customer=activation.plan.owner).exclude(account_url="")
+    return mine.first()
+
+
+def _ways(
+    ascii_name: str,
+    written: Sequence[str],
+    known: dict[tuple[str, str], Delegation],
+    has_account: bool,
+) -> list[Way]:
     only_wildcard = all(text.startswith("*.") for text in written)
     kinds = [
         kind
         for kind in delegation.kinds_for(ascii_name)
         if kind != Delegation.Kind.REDIRECT or not only_wildcard
     ]
+    if has_account and not Name(ascii_name).is_ip:
+        kinds.append(Delegation.Kind.PERSIST.value)
     return [Way(kind, Delegation.Kind(kind).label, known.get((ascii_name, kind))) for kind in kinds]
 
 
@@ -96,10 +116,31 @@ def want(activation: Activation, position: int, kind: str, *, by: User, now: dat
         raise LookupError(position)
     if kind not in {way.kind for way in name.ways}:
         raise delegation.NotDelegable(f"{kind} for {name.ascii}")
-    row = delegation.offer(by, name.ascii, kind, now)
+    row = _open(activation, name, kind, by=by, now=now)
     if row.finding and (row.asked_at is None or now - row.asked_at >= GAP):
         delegation.ask(row, now)
     return row
+
+
+def _open(activation: Activation, name: OnceName, kind: str, *, by: User, now: datetime) -> Delegation:
+    account = standing_account(activation)
+    if kind != Delegation.Kind.PERSIST or account is None:
+        return delegation.offer(by, name.ascii, kind, now)
+    return persisting.offer(
+        by, name.ascii, account_uri=account.account_url, issuer=account.caa_identities[0],
+        wildcard=any(text.startswith("*.") for text in name.texts), now=now,
+    )  # fmt: skip
+
+
+def _standing(row: Delegation) -> list[Row]:
+    zone = suffixes.registrable(row.identifier)
+    full_name = f"{persisting.LABEL}.{row.identifier}"
+    return [
+        Row(_("Type"), "TXT"),
+        Row(_("Host"), full_name.removesuffix(f".{zone}")),
+        Row(_("Full name"), full_name),
+        Row(_("Value"), persisting.value(row)),
+    ]
 
 
 def _record(row: Delegation) -> list[Row]:

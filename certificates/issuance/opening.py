@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
-from certificates.issuance import approvals, evidence, profiling, proving, sharing, waits
+from certificates.issuance import approvals, evidence, profiling, proving, sharing, standing_records, waits
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -79,6 +79,7 @@ def open_new(walk: Walk, facts: AuthorizationFacts) -> bool:
         walk.order.need(row)
     walk.add(row, challenges)
     profiling.measure(walk, facts)
+    standing_records.note_offer(walk, facts)
     return True
 
 
@@ -100,7 +101,7 @@ def _columns(walk: Walk, facts: AuthorizationFacts, now: datetime) -> dict[str, 
         "identifier": name,
         "wildcard": wildcard,
         "status": Authorization.Status.PENDING if unknown else facts.status.value,
-        "method": method_for(walk, name, wildcard),
+        "method": standing_records.method_for(walk, facts, name, wildcard, method_for(walk, name, wildcard)),
         "expires_at": facts.expires,
         "created_at": now,
         "due_at": now if unknown or facts.status is AuthorizationStatus.PENDING else None,
@@ -111,7 +112,8 @@ def _reopen(walk: Walk, row: Authorization, facts: AuthorizationFacts) -> None:
     sync_authorization(row, facts)
     if row.status != Authorization.Status.PENDING or used_elsewhere(walk, row):
         return
-    row.choose(method_for(walk, row.identifier, row.wildcard), walk.now)
+    chosen = method_for(walk, row.identifier, row.wildcard)
+    row.choose(standing_records.method_for(walk, facts, row.identifier, row.wildcard, chosen), walk.now)
     Authorization.objects.filter(pk=row.pk).update(plan_id=walk.issuance.plan_id)
 
 

@@ -23,7 +23,7 @@ CONTROLS_SHOWN = 5
 
 @dataclass(frozen=True)
 class Proof:
-    """One entry of the ledger; `form` asks why it is to be withdrawn, None where nothing is left to withdraw."""
+    """One entry of the ledger; `form` asks why the name's proofs are to be withdrawn, beside the newest that stands."""
 
     control: Control
     stands: bool
@@ -103,7 +103,8 @@ def _by_name(controls: Iterable[Control], now: datetime, *, may_withdraw: bool) 
     found: dict[str, list[Proof]] = defaultdict(list)
     for control in controls:
         stands = control.stands(now)
-        form = ReasonForm(prefix=prefix_of(control.pk)) if stands and may_withdraw else None
+        first = stands and not any(proof.stands for proof in found[control.text])
+        form = ReasonForm(prefix=prefix_of(control.pk)) if first and may_withdraw else None
         found[control.text].append(Proof(control, stands, form))
     return found
 

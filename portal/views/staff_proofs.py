@@ -77,7 +77,7 @@ def withdraw_control(request: HttpRequest, plan_id: uuid.UUID, control_id: int) 
     except AlreadyWithdrawn:
         messages.error(request, _("This proof was withdrawn before."))
         return redirect("staff_plan", plan_id=plan_id)
-    done = _("The proof of %(name)s is withdrawn.") % {"name": control.text}
+    done = _("What proved %(name)s is withdrawn.") % {"name": control.text}
     again = ngettext("%d order has to show it again.", "%d orders have to show it again.", orders) % orders
     messages.success(request, f"{done} {again}" if orders else done)
     return redirect("staff_plan", plan_id=plan_id)

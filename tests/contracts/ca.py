@@ -192,11 +192,14 @@ def running_acme2certifier(
     profiles: Mapping[str, str] | None = None,
     binding_keys: Mapping[str, str] | None = None,
     prevalidated: Sequence[str] = (),
+    dns_port: int = 0,
+    looks_by_itself: bool = False,
 ) -> Iterator[CaServer]:
     """acme2certifier with its own OpenSSL issuer, challenge validation switched off, behind Gunicorn's TLS.
 
     `binding_keys` (kid to base64url HMAC key) makes external account binding required. `prevalidated` are names whose
-    authorizations are valid as soon as they are read.
+    authorizations are valid as soon as they are read. With `dns_port` it really looks, at the server there, and offers
+    dns-persist-01; `looks_by_itself` has it look for such a record whenever an authorization is read.
     """
     authority, issuer = TestAuthority("acme2certifier's own TLS"), TestAuthority("acme2certifier's issuer")
     certificate, key = authority.write_server_pair(folder)
@@ -208,6 +211,8 @@ def running_acme2certifier(
         # Set up like above it sends its issuer twice, which our chain check refuses.
         settings = settings.replace(f"ca_cert_chain_list: {json.dumps([str(ca_certificate)])}", "")
         settings += f"\n[Authorization]\nprevalidated_domainlist: {json.dumps(list(prevalidated))}\n"
+    if dns_port:
+        settings = _looking(settings, looks_by_itself=looks_by_itself)
     config.write_text(settings + _acme2certifier_bindings(folder, binding_keys or {}))
     port = free_port()
     variables = os.environ | {
@@ -217,11 +222,34 @@ def running_acme2certifier(
     }
     command = [sys.executable, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--threads", "4"]
     command += ["--certfile", str(certificate), "--keyfile", str(key), "--no-control-socket"]
+    if dns_port:
+        # It can be told servers, but no port: what it asks through is told instead.
+        (folder / "gunicorn.conf.py").write_text(DNS_AT_A_PORT.format(port=dns_port))
+        command += ["--config", str(folder / "gunicorn.conf.py")]
     command += ["acme2certifier.share.acme2certifier_wsgi:application"]
     with _running(command, folder, variables) as process:
         directory = f"https://127.0.0.1:{port}/directory"
         _wait_for(directory, authority.pem, process)
         yield CaServer("acme2certifier", directory, authority.pem, issuer.pem.encode(), process)
+
+
+DNS_AT_A_PORT = """
+import dns.resolver
+_reset = dns.resolver.BaseResolver.reset
+def reset(self):
+    _reset(self)
+    self.port = {port}
+dns.resolver.BaseResolver.reset = reset
+"""
+
+
+def _looking(settings: str, *, looks_by_itself: bool) -> str:
+    settings = settings.replace("[DEFAULT]", '[DEFAULT]\ndns_server_list: ["127.0.0.1"]')
+    return settings.replace(
+        "challenge_validation_disable: True",
+        "challenge_validation_disable: False\ndns_persist_01_support: True\n"
+        f"dns_persist_allow_policy_wildcard: True\ndns_persist_jit_validation: {looks_by_itself}",
+    )
 
 
 def _acme2certifier_config(folder: Path, certificate: Path, key: Path, profiles: Mapping[str, str]) -> str:

@@ -47,6 +47,31 @@ DELEGATION: dict[str, Problem] = {
         _("Your side is done, but our own DNS does not take the value just now."),
         _("Nothing to do for you. We try again by ourselves, and our staff are told."),
     ),
+    "persist_in_place": Problem(
+        OK,
+        _("The record stands at %(name)s: this name proves itself from now on."),
+        _("Leave the record where it is."),
+    ),
+    "persist_missing": Problem(
+        WAITING,
+        _("The record is not at %(name)s yet."),
+        _("At your DNS provider, add a TXT record with the host %(host)s and the value shown."),
+    ),
+    "persist_other_account": Problem(
+        ERROR,
+        _("The record at %(name)s names another account at the certificate authority."),
+        _("Add the record shown beside it; it names the account that is yours alone."),
+    ),
+    "persist_no_wildcard": Problem(
+        ERROR,
+        _("The record at %(name)s does not speak for the wildcard."),
+        _("Add policy=wildcard to it, as in the value shown."),
+    ),
+    "persist_ended": Problem(
+        ERROR,
+        _("The record at %(name)s has ended: its persistUntil has passed, or is not a number."),
+        _("Replace it by the value shown, which does not end."),
+    ),
     "delegation_redirect_in_place": Problem(
         OK,
         _("%(name)s redirects here: this name proves itself from now on."),

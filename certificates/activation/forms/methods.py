@@ -16,7 +16,7 @@ from certificates.activation.emailing import Choice, Emailing, Question, found_f
 from certificates.models import Activation, ActivationName
 from identifiers.names import Name
 from validation.approval.recipients import Recipient
-from validation.methods import METHODS, available_for
+from validation.methods import CHOSEN, METHODS, available_for
 from validation.models.authorization import Method
 
 EACH = "each"
@@ -59,7 +59,7 @@ class MethodsForm(forms.Form):
         self.choices: dict[int, Choice] = {}
         self._approvers: dict[int, Recipient] = {}
         super().__init__(data)
-        everywhere = [(slug, method.label) for slug, method in METHODS.items() if self._is_available(slug)]
+        everywhere = [(slug, method.label) for slug, method in CHOSEN.items() if self._is_available(slug)]
         field = cast(forms.ChoiceField, self.fields["all"])
         field.choices = [*everywhere, (EACH, EACH_LABEL)]
         field.initial = self._shared_method()
@@ -186,7 +186,7 @@ class MethodsForm(forms.Form):
         value = EACH if told else self["all"].value()
         offers = [
             Offer(slug, method.label, self._how(slug), self._why_never(slug), chosen=value == slug)
-            for slug, method in METHODS.items()
+            for slug, method in CHOSEN.items()
         ]
         text = _("Some one way, others another.")
         return [*offers, Offer(EACH, EACH_LABEL, text, "", chosen=value == EACH)]
@@ -195,7 +195,7 @@ class MethodsForm(forms.Form):
         value = self[_key(name)].value()
         return [
             Offer(slug, method.label, self._how(slug), self._why_not(slug, name), chosen=value == slug)
-            for slug, method in METHODS.items()
+            for slug, method in CHOSEN.items()
         ]
 
     def _why_never(self, slug: str) -> str:

@@ -25,6 +25,7 @@ def page(request: HttpRequest, activation: Activation) -> HttpResponse:
         "order": activation.plan.item.order,
         "names": names,
         "all_stand": bool(names) and all(name.stands for name in names),
+        "has_standing": any(way.kind == "persist" for name in names for way in name.ways),
         "waiting": any(way.row is not None and not way.stands for name in names for way in name.ways),
         "now": now,
     }
