@@ -207,9 +207,10 @@ def running_acme2certifier(
     (folder / "issued").mkdir()
     config = folder / "acme_srv.cfg"
     settings = _acme2certifier_config(folder, ca_certificate, ca_key, profiles or {})
-    if prevalidated:
+    if prevalidated or dns_port:
         # Set up like above it sends its issuer twice, which our chain check refuses.
         settings = settings.replace(f"ca_cert_chain_list: {json.dumps([str(ca_certificate)])}", "")
+    if prevalidated:
         settings += f"\n[Authorization]\nprevalidated_domainlist: {json.dumps(list(prevalidated))}\n"
     if dns_port:
         settings = _looking(settings, looks_by_itself=looks_by_itself)
