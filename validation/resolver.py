@@ -218,9 +218,15 @@ class Resolver:
     def _answers_unchecked(
         self, server: Server, name: dns.name.Name, rdtype: str
     ) -> dns.message.Message | None:
-        """The reply of a server that failed, when asked not to check DNSSEC: a validating resolver then answers."""
+        """The reply of a server that failed, when asked not to check DNSSEC: a validating resolver then answers.
+
+        None where it goes on failing, and where it fails no more: that was a moment's trouble, and no DNSSEC.
+        """
         message, _ = self._exchange(server, name, rdtype, flags=dns.flags.RD | dns.flags.CD)
-        return message if message is not None and dns.rcode.to_text(message.rcode()) in ANSWERED else None
+        if message is None or dns.rcode.to_text(message.rcode()) not in ANSWERED:
+            return None
+        again, _ = self._exchange(server, name, rdtype)
+        return None if again is not None and dns.rcode.to_text(again.rcode()) in ANSWERED else message
 
     # --- finding who answers ------------------------------------------------------------------------
 

@@ -48,4 +48,4 @@ def _expired(walk: Walk) -> bool:
         issuance=walk.issuance, account=order.account_id, attempt__lt=order.attempt
     )
     problem = earlier.order_by("-attempt").values_list("problem", flat=True).first()
-    return bool(problem) and problem.get("type") == "chancery:order_expired"
+    return problem is not None and problem.get("type") == "chancery:order_expired"

@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,14 +67,14 @@ def running_bind(folder: Path, zones: Mapping[str, str], *, written: tuple[str, 
         process = subprocess.Popen([program, "-g", "-c", str(folder / "named.conf")], stderr=log)
     try:
         _until_open(port, process)
-        _until_loaded(port, zones)
+        until_loaded(port, zones)
         yield Bind(port, folder)
     finally:
         process.terminate()
         process.wait(10)
 
 
-def _until_loaded(port: int, zones: Mapping[str, str]) -> None:
+def until_loaded(port: int, zones: Iterable[str]) -> None:
     """The port is open before the zones are there: until then BIND answers SERVFAIL."""
     for zone in zones:
         for _try in range(200):

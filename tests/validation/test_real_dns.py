@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import NOW
+from tests.validation.bind import until_loaded
 from tests.validation.conftest import KEY_AUTHORIZATION
 from validation.addresses import networks
 from validation.answers import Server
@@ -100,6 +101,7 @@ def bind(tmp_path_factory):
         process = subprocess.Popen([program("named"), "-g", "-c", str(folder / "named.conf")], stderr=log)
     try:
         until_open(port, process)
+        until_loaded(port, ("shop.example", "dcv.example"))
         yield port
     finally:
         process.terminate()

@@ -155,7 +155,8 @@ def _wrong_names(wanted: Wanted, zone: str) -> list[tuple[str, str]]:
 
 def _parents(wanted: Wanted) -> list[str]:
     """The domains above the name, down to the registered one, the nearest first."""
-    parents, name = [], wanted.identifier
+    parents: list[str] = []
+    name = wanted.identifier
     while name != wanted.zone and len(parents) < _MOST_PARENTS:
         name = name.partition(".")[2]
         parents.append(name)
