@@ -62,7 +62,7 @@ class NameToShow:
     @cached_property
     def state(self) -> str:
         row = self.authorization
-        if row is None and self.mail is not None and self.mail.waits and not self.order_ended:
+        if row is None and self.mail is not None and self.mail.comes_first and not self.order_ended:
             return "approval"
         if row is None:
             return "stale" if self.order_ended else "opening"

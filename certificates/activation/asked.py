@@ -107,6 +107,11 @@ class Asked:
         return self.state not in {"approved", "off"}
 
     @property
+    def comes_first(self) -> bool:
+        """True while nothing is ordered before the answer."""
+        return self.waits and self.mode == PREVALIDATED
+
+    @property
     def suggests_another(self) -> bool:
         """True where waiting alone is not likely to help."""
         return self.waits and self.state not in {"sent", "asking"}

@@ -1,4 +1,4 @@
-"""The domain owner's approval by mail: not offered in this release, and it says why."""
+"""The domain owner's approval by mail: an authorisation (validation/approval), never a proof that a CA takes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from validation.problems import Finding
 
 
 class Email:
-    """ACME has no mail challenge for DNS names, so an approval alone never makes a CA issue."""
+    """ACME has no mail challenge for DNS names, so an approval alone never makes a CA issue.
+
+    As a proof it is never available; whether it is offered is for the CA account to say (certificates/activation/emailing.py).
+    """
 
     slug: ClassVar[str] = "email"
     label: ClassVar[Text] = _("Email")
     available: ClassVar[bool] = False
     unavailable_why: ClassVar[Text] = _(
-        "Not offered yet. The CAs we order from accept no mail as proof for a domain name, and by 15 March 2028 no CA may. "
+        "The CAs we order from accept no mail as proof for a domain name, and by 15 March 2028 no CA may. "
         "Use HTTP or DNS TXT Record."
     )
 

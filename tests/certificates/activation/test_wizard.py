@@ -85,7 +85,7 @@ def test_every_step_has_the_labels_of_the_contract(wizard):
         "DNS TXT Record",
         "Email",
         "Finish",
-        "Not offered yet",
+        "takes no approval by email",
     ):
         assert label in three
     wizard.finish()
