@@ -40,8 +40,8 @@ def proof_for(owner: User, ascii_name: str, *, wildcard: bool) -> str:
     if wildcard:
         return str(Method.DNS)
     standing = set(Delegation.objects.of(owner).over(ascii_name).standing().values_list("kind", flat=True))
-    only_redirect = standing == {Delegation.Kind.REDIRECT.value}
-    return str(Method.HTTP if only_redirect else Method.DNS)
+    by_redirect = Delegation.Kind.REDIRECT in standing and Delegation.Kind.CNAME not in standing
+    return str(Method.HTTP if by_redirect else Method.DNS)
 
 
 def proofs(owner: User, entries: Iterable[Entry]) -> list[tuple[str, str]]:
