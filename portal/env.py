@@ -14,6 +14,9 @@ FALSE = {"0", "false", "no", "off", ""}
 # one of these rows waits with it: the server ends such a transaction well before a lease (90 s) has lapsed.
 NO_IDLE_TRANSACTIONS = "-c idle_in_transaction_session_timeout=30s"
 
+# The server plans a statement once for each connection, not every time: that was half of its work.
+PREPARED: dict[str, object] = {"server_side_binding": True, "prepare_threshold": 2}
+
 
 def env_str(name: str, default: str = "") -> str:
     """Return the variable, or the content of the file that NAME_FILE points to (container secrets)."""
@@ -56,23 +59,29 @@ def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
 
 
 def database(url: str) -> dict[str, object]:
-    """Return Django's DATABASES entry for `sqlite:///path` or `postgres://user:password@host:port/name?sslmode=…`."""
+    """Return Django's DATABASES entry for `sqlite:///path` or `postgres://user:password@host:port/name?sslmode=…`.
+
+    `prepared=off` among the latter's options is for a pooler that hands each transaction another connection.
+    """
     parts = urlsplit(url)
     if parts.scheme == "sqlite":
         return _sqlite(unquote(parts.path))
     if parts.scheme in {"postgres", "postgresql"}:
+        options = dict(parse_qsl(parts.query))
+        prepared = options.pop("prepared", "on") not in FALSE
         return {
             "ENGINE": "portal.postgres",
             "NAME": unquote(parts.path.lstrip("/")),
             "USER": unquote(parts.username or ""),
             "PASSWORD": unquote(parts.password or ""),
-            "HOST": unquote(parts.hostname or "") or dict(parse_qsl(parts.query)).get("host", ""),
+            "HOST": unquote(parts.hostname or "") or options.pop("host", ""),
             "PORT": str(parts.port or ""),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
             # A server that does not answer must not hold a worker or a page for minutes.
             "OPTIONS": {"connect_timeout": "5", "options": NO_IDLE_TRANSACTIONS}
-            | {k: v for k, v in parse_qsl(parts.query) if k != "host"},
+            | (PREPARED if prepared else {})
+            | {name: value for name, value in options.items() if name != "host"},
         }
     raise ImproperlyConfigured("DATABASE_URL must begin with sqlite:/// or postgres://")
 
