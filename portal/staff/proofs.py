@@ -67,16 +67,14 @@ class MethodForm(ReasonForm):
         ]
 
 
-def names_of_plan(
-    plan: Plan, running: Issuance | None, now: datetime, *, may_withdraw: bool
-) -> list[NameStory]:
+def names_of_plan(plan: Plan, running: Issuance | None, now: datetime) -> list[NameStory]:
     """Return the plan's names in their order. Three queries, however many there are."""
     methods = _methods(plan, running)
     domains = {name.ascii for name in methods}
     controls = Control.objects.of(plan.owner).filter(identifier__in=domains).order_by("-shown_at", "-pk")
     delegations = Delegation.objects.of(plan.owner).filter(identifier__in=domains)
     approvals = Approval.objects.of(plan.owner).filter(plan_id=plan.pk).select_related("letter")
-    shown = _by_name(controls, now, may_withdraw=may_withdraw)
+    shown = _by_name(controls, now)
     standing = defaultdict(list)
     for row in delegations:
         standing[row.identifier].append(row)
@@ -99,12 +97,12 @@ def _methods(plan: Plan, running: Issuance | None) -> dict[Name, str]:
     return {Name(name.ascii, name.wildcard): name.method for name in names}
 
 
-def _by_name(controls: Iterable[Control], now: datetime, *, may_withdraw: bool) -> dict[str, list[Proof]]:
+def _by_name(controls: Iterable[Control], now: datetime) -> dict[str, list[Proof]]:
     found: dict[str, list[Proof]] = defaultdict(list)
     for control in controls:
         stands = control.stands(now)
         first = stands and not any(proof.stands for proof in found[control.text])
-        form = ReasonForm(prefix=prefix_of(control.pk)) if first and may_withdraw else None
+        form = ReasonForm(prefix=prefix_of(control.pk)) if first else None
         found[control.text].append(Proof(control, stands, form))
     return found
 

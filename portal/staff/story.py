@@ -65,7 +65,7 @@ def story_of(plan_id: uuid.UUID, now: datetime) -> Story | None:
         plan=plan,
         standing=standing_of(plan, now),
         names=[Name.of(text) for text in names_of(plan)],
-        proofs=names_of_plan(plan, running, now, may_withdraw=True),
+        proofs=names_of_plan(plan, running, now),
         payments=list(
             Payment.objects.filter(order_id=order_id)
             .order_by("attempt")

@@ -193,13 +193,12 @@ def running_acme2certifier(
     binding_keys: Mapping[str, str] | None = None,
     prevalidated: Sequence[str] = (),
     dns_port: int = 0,
-    looks_by_itself: bool = False,
 ) -> Iterator[CaServer]:
     """acme2certifier with its own OpenSSL issuer, challenge validation switched off, behind Gunicorn's TLS.
 
     `binding_keys` (kid to base64url HMAC key) makes external account binding required. `prevalidated` are names whose
     authorizations are valid as soon as they are read. With `dns_port` it really looks, at the server there, and offers
-    dns-persist-01; `looks_by_itself` has it look for such a record whenever an authorization is read.
+    dns-persist-01.
     """
     authority, issuer = TestAuthority("acme2certifier's own TLS"), TestAuthority("acme2certifier's issuer")
     certificate, key = authority.write_server_pair(folder)
@@ -213,7 +212,7 @@ def running_acme2certifier(
     if prevalidated:
         settings += f"\n[Authorization]\nprevalidated_domainlist: {json.dumps(list(prevalidated))}\n"
     if dns_port:
-        settings = _looking(settings, looks_by_itself=looks_by_itself)
+        settings = _looking(settings)
     config.write_text(settings + _acme2certifier_bindings(folder, binding_keys or {}))
     port = free_port()
     variables = os.environ | {
@@ -244,12 +243,12 @@ dns.resolver.BaseResolver.reset = reset
 """
 
 
-def _looking(settings: str, *, looks_by_itself: bool) -> str:
+def _looking(settings: str) -> str:
     settings = settings.replace("[DEFAULT]", '[DEFAULT]\ndns_server_list: ["127.0.0.1"]')
     return settings.replace(
         "challenge_validation_disable: True",
         "challenge_validation_disable: False\ndns_persist_01_support: True\n"
-        f"dns_persist_allow_policy_wildcard: True\ndns_persist_jit_validation: {looks_by_itself}",
+        "dns_persist_allow_policy_wildcard: True",
     )
 
 

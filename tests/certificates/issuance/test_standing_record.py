@@ -1,10 +1,9 @@
-"""A record that stands: a real CA that reads it in a real DNS, certificates without the customer, and nobody else's."""
+"""A record that stands: a real CA that reads it in a real DNS, and certificates without the customer."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
 
 import dns.name
 import dns.query
@@ -18,11 +17,10 @@ from django.utils import timezone
 from certificates import issuance
 from certificates.models import AcmeOrder, CaAccount, Certificate
 from portal import sweeping
-from tests.certificates.issuance.desk import newest
 from tests.contracts.ca import running_acme2certifier
 from tests.factories import CaAccountFactory, plan_for
 from tests.validation import bind as real
-from validation import delegation, persisting
+from validation import persisting
 from validation.models import Authorization, Control, Delegation
 
 pytestmark = [pytest.mark.server, pytest.mark.town, pytest.mark.django_db]
@@ -38,11 +36,11 @@ def bind(tmp_path_factory) -> Iterator[real.Bind]:
         yield server
 
 
-@pytest.fixture(params=[False, True], ids=["asked to look", "looks by itself"])
-def account(request, db, bind, tmp_path, settings):
+@pytest.fixture
+def account(db, bind, tmp_path, settings):
     settings.VALIDATION_NAMESERVERS = [f"127.0.0.1:{bind.port}"]
     publish(bind, None)
-    with running_acme2certifier(tmp_path / "ca", dns_port=bind.port, looks_by_itself=request.param) as server:
+    with running_acme2certifier(tmp_path / "ca", dns_port=bind.port) as server:
         yield CaAccountFactory(
             directory_url=server.directory_url,
             roots_pem=server.roots_pem,
@@ -117,60 +115,6 @@ def test_a_record_set_up_once_issues_and_renews_with_nobody_there(alice, account
         (False, "dns-persist-01"),
         (True, "dns-persist-01"),
     }
-
-
-def test_the_record_of_one_customer_is_of_no_use_to_another(alice, bob, account, bind):
-    stand(bind, alice, opened(alice, account))
-    theirs = opened(bob, account)
-    assert theirs.account_url != CaAccount.objects.get(parent=account, customer=alice).account_url
-    # bob says that the record is his, and has the CA asked.
-    row = persisting.offer(
-        bob,
-        "shop.example",
-        account_uri=theirs.account_url,
-        issuer="ca.example",
-        wildcard=True,
-        now=timezone.now(),
-    )
-    Delegation.objects.filter(pk=row.pk).update(seen_at=timezone.now())
-    wanted = issuance.request(plan_for(bob, *BOTH, account=account), by=bob, now=timezone.now())
-    work_until(lambda: Authorization.objects.filter(owner=bob, identifier="shop.example").count() == 2)
-    for authorization in Authorization.objects.pending().filter(owner=bob):
-        issuance.insist(authorization, by=bob, now=timezone.now())
-    work_until(lambda: newest(wanted).status == "invalid")
-    assert not Certificate.objects.filter(owner=bob).exists()
-    assert not Control.objects.filter(owner=bob, identifier="shop.example").exists()
-    assert delegation.look(claimed(row), timezone.now()).slug == "persist_other_account"
-
-
-def claimed(row):
-    now = timezone.now()
-    type(row).objects.filter(pk=row.pk).update(due_at=now, lease_until=None)
-    return type(row).objects.claim(row.pk, now)
-
-
-def test_on_a_shared_account_a_record_proves_nothing_and_is_not_offered(client, alice, bob, account, bind):
-    CaAccount.objects.filter(pk=account.pk).update(per_customer=False)
-    account.refresh_from_db()
-    plan = plan_for(alice, "shop.example", account=account)
-    wanted = issuance.request(plan, by=alice, now=timezone.now())
-    work_until(lambda: Authorization.objects.filter(owner=alice).exists())
-    account.refresh_from_db()
-    assert account.offers_persist
-    publish(bind, f"ca.example; accounturi={account.account_url}; policy=wildcard")
-    issuance.withdraw(wanted, by=alice, now=timezone.now())
-    theirs = issuance.request(plan_for(bob, "shop.example", account=account), by=bob, now=timezone.now())
-    work_until(lambda: newest(theirs).waiting_for in {"customer", "operator"} and newest(theirs).attempt >= 1)
-    for authorization in Authorization.objects.pending().filter(owner=bob):
-        authorization.choose("dns-persist-01", timezone.now())
-        issuance.insist(authorization, by=bob, now=timezone.now())
-    end = timezone.now() + timedelta(seconds=3)
-    work_until(lambda: timezone.now() > end)
-    assert not Certificate.objects.filter(owner=bob).exists()
-    assert not Control.objects.filter(owner=bob).exists()
-    client.force_login(alice)
-    page = client.get(reverse("activation-once", args=[plan.pk])).content.decode()
-    assert "Standing TXT record" not in page
 
 
 def test_the_page_shows_the_record_once_the_customers_own_account_is_open(client, alice, account, bind):
