@@ -190,7 +190,7 @@ def test_support_can_open_what_it_is_shown_and_change_none_of_it(client, support
         for link in set(links):
             assert client.get(link).status_code == 200, f"{model.__name__} links support to {link}"
     assert seen == {
-        "Activation", "AcmeOrder", "Authorization", "Certificate", "Control", "Delegation", "Entry", "Inspection", "Issuance", "Letter",
+        "Activation", "AcmeOrder", "Approval", "Authorization", "Certificate", "Control", "Delegation", "Entry", "Inspection", "Issuance", "Letter",
         "Order", "Payment", "Plan", "Probe", "Refund", "Revocation", "RenewalInfo", "Campaign",
     }  # fmt: skip
 

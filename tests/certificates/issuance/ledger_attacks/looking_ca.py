@@ -78,7 +78,8 @@ class LookingCa(LittleCa):
         if self.looks_by_itself and authz.status == "pending" and self._stands(authz):
             self._find_valid(authz, PERSIST)
         reply = super()._authz(authz, request, path)
-        for challenge in reply.body["challenges"]:
+        body: Any = reply.body
+        for challenge in body["challenges"]:
             if challenge["type"] == PERSIST:
                 del challenge["token"]
                 challenge["issuer-domain-names"] = ["ca.example"]
