@@ -130,9 +130,9 @@ def leave_alone(customers: Customers) -> None:
 class Killing:
     """Kills one program after another in shuffled rounds, and brings it back at once, until the customers are served.
 
-    `every` is the pace in seconds, jittered; where the customers are served more quickly than was expected, so is killed.
-    A program is not killed before it has worked for as long as it took to come
-    up: programs that are killed faster than they start are the same as none, which proves nothing.
+    `every` is the pace in seconds, jittered; it is quickened where the customers are served sooner than was expected. A
+    program is not killed before it has worked for as long as it took to come up: programs that are killed faster than
+    they start are the same as none, which proves nothing.
     """
 
     def __init__(self, installation: Installation, every: float, dice: random.Random, report: Report) -> None:
