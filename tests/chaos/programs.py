@@ -40,6 +40,7 @@ class Program:
         self.port, self.user = port, user
         self.process: subprocess.Popen[bytes] | None = None
         self.started = self.came_up = 0.0
+        self.lives = 0
         # What works on messages or rows touches this file each time it has done so.
         self.sign = log.with_suffix(".sign")
         self.env["CHAOS_SIGN"] = str(self.sign)
@@ -50,6 +51,7 @@ class Program:
 
     def start(self) -> None:
         self.started, self.came_up = time.time(), 0.0
+        self.lives += 1
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 self.command, env=self.env, cwd="/tmp" if self.user else ROOT, stdin=subprocess.DEVNULL, stdout=log,
@@ -81,6 +83,9 @@ class Program:
     def has_earned_its_keep(self) -> bool:
         """Whether it has been at work for as long as it took to come up. Asked often, or it is found too late."""
         now = time.time()
+        if self.lives == 1:
+            # Nobody has watched it come up, and it has lost nothing yet.
+            return self.has_worked()
         if not self.came_up and self.has_worked():
             self.came_up = now
         return self.came_up > 0.0 and now - self.came_up >= self.came_up - self.started
