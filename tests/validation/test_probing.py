@@ -225,7 +225,7 @@ def test_the_queue_gives_each_row_to_one_worker(row):
 
 def test_every_method_has_its_word():
     assert {slug: method.slug for slug, method in METHODS.items()} == {
-        slug: slug for slug in ("http-01", "dns-01", "email")
+        slug: slug for slug in ("http-01", "dns-01", "email", "dns-persist-01")
     }
 
 

@@ -204,7 +204,7 @@ def test_an_authorization_that_ends_by_itself_leads_to_a_fresh_order(desk, alice
     assert newest(wanted).attempt == 2
 
 
-def test_an_idle_customers_expired_order_is_renewed_without_a_letter(desk, alice):
+def test_an_idle_customers_expired_order_is_renewed_and_they_are_told_that_the_values_have_changed(desk, alice):
     desk.shows = False
     desk.ca.expires = desk.now + timedelta(hours=9)
     wanted = desk.wish(alice, "shop.example")
@@ -214,7 +214,7 @@ def test_an_idle_customers_expired_order_is_renewed_without_a_letter(desk, alice
     desk.settle(wanted, timedelta(hours=2))
     assert newest(wanted).attempt == 2
     assert newest(wanted).waiting_for == "customer"
-    assert Letter.objects.count() == 0
+    assert list(Letter.objects.values_list("kind", flat=True)) == ["publish_again"]
 
 
 def test_an_authorization_that_expires_before_its_order_does_not_leave_it_waiting(desk, alice):

@@ -16,7 +16,8 @@ def test_no_certificate_goes_to_a_customer_who_has_not_shown_its_names(stage, wa
     for case in every_case(way):
         scene = stage.play(case)
         wrong += scene.wrong()
-        left += [f"{case}: {text}" for text in scene.left_valid()]
+        # A CA that finds names valid by itself may do so again whenever it looks: there only the ledger stands.
+        left += [f"{case}: {text}" for text in scene.left_valid() if not scene.is_for_an_operator]
         right += scene.right()
         scene.tidy()
     record_property(TRIED, stage.played)
