@@ -100,7 +100,7 @@ def _copy(cursor: Any, table: str, key: Any, start: int, end: int) -> None:
     if table == "accounts_user":
         first, last = -(-start // PER_CUSTOMER), last // PER_CUSTOMER
     cursor.execute(
-        f'INSERT INTO {table} ({names}) SELECT {values} FROM {table} t, generate_series(%s, %s) g WHERE t."id" = %s',
+        f'INSERT INTO {table} ({names}) SELECT {values} FROM {table} t, generate_series(%s::int, %s::int) g WHERE t."id" = %s',
         [first, last, key],
     )
 

@@ -41,7 +41,7 @@ class Records:
                 self.last = number
                 digest = hashlib.sha256(key_authorization.encode()).digest()
                 self.values[identifier] = base64.urlsafe_b64encode(digest).rstrip(b"=")
-        return self.values.pop(name, None)
+        return self.values.get(name)
 
 
 class Dns(asyncio.DatagramProtocol):

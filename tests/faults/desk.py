@@ -104,13 +104,16 @@ def desk_at(ca: SpoiltCa, clock: Any, **account: Any) -> FaultDesk:
 
 
 def business(wanted: Issuance) -> dict[str, Any]:
-    """Everything that means something to the customer, and nothing about when we look next."""
+    """Everything that means something to the customer, and nothing about when we look next.
+
+    Of an order, whether it has failed: how far the CA said it is may be written with what comes after (Leased.keep).
+    """
     issuance = Issuance.objects.select_related("plan").get(pk=wanted.pk)
     orders = AcmeOrder.objects.filter(issuance=wanted).order_by("attempt")
     return {
         "issuance": (issuance.state, issuance.key_id, bytes(issuance.csr or b""), issuance.names),
         "plan": issuance.plan.state,
-        "orders": list(orders.values_list("attempt", "status", "url", "ended_at")),
+        "orders": [(row.attempt, row.status == "invalid", row.url, row.ended_at) for row in orders],
         "names": list(Authorization.objects.order_by("pk").values_list("url", "status", "shown_at")),
         "proofs": Control.objects.count(),
         "certificates": list(Certificate.objects.values_list("fingerprint", flat=True)),
