@@ -43,7 +43,7 @@ def live(request: HttpRequest, activation: Activation) -> HttpResponse:
     """What changed since the page was drawn: nothing (204), some parts, or the whole; or go to the overview."""
     approval = approval_of(activation.plan, timezone.now())
     if approval is None:
-        return HttpResponse(headers={"HX-Redirect": _where_now(activation)})
+        return _leave(request, activation)
     if request.GET.get("state") == approval.state:
         return HttpResponse(status=204)
     return _parts(request, approval, request.GET.get("layout", ""))
@@ -52,8 +52,10 @@ def live(request: HttpRequest, activation: Activation) -> HttpResponse:
 @require_POST
 @of_plan
 def check(request: HttpRequest, activation: Activation) -> HttpResponse:
-    """`Check now`."""
-    approval = running(activation)
+    """`Check now`. Whoever presses it at the moment of issue is taken to where the plan is looked at now."""
+    approval = approval_of(activation.plan, timezone.now())
+    if approval is None:
+        return _leave(request, activation)
     author = author_of(request)
     woken = wishes.look_again(approval.issuance, by=author.user, now=author.now)
     told = (
@@ -146,6 +148,13 @@ def name_of(approval: Approval, position: int) -> NameToShow:
     if not 1 <= position <= len(approval.names):
         raise Http404
     return approval.names[position - 1]
+
+
+def _leave(request: HttpRequest, activation: Activation) -> HttpResponse:
+    """Go to where a plan without a running request is looked at."""
+    if not request.htmx:  # type: ignore[attr-defined]  # HtmxMiddleware
+        return redirect(_where_now(activation))
+    return HttpResponse(headers={"HX-Redirect": _where_now(activation)})
 
 
 def _where_now(activation: Activation) -> str:

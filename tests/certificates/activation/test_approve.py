@@ -314,9 +314,13 @@ def test_try_again_while_an_order_runs_changes_nothing(opened):
 
 def test_buttons_of_a_request_that_is_over_are_not_there(opened):
     Issuance.objects.update(state="withdrawn", ended_at=timezone.now())
-    for name in ("activation-check", "activation-try-again"):
-        assert opened.post(name).status_code == 404
+    assert opened.post("activation-try-again").status_code == 404
     assert opened.post("activation-insist", {}, 1).status_code == 404
+
+
+def test_check_now_at_the_moment_of_the_end_leads_to_where_the_plan_stands(opened):
+    Issuance.objects.update(state="withdrawn", ended_at=timezone.now())
+    assert opened.post("activation-check").status_code == 302
 
 
 def test_the_page_asks_as_often_for_25_names_as_for_one(wizard_for):
