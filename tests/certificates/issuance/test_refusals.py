@@ -204,7 +204,9 @@ def test_an_authorization_that_ends_by_itself_leads_to_a_fresh_order(desk, alice
     assert newest(wanted).attempt == 2
 
 
-def test_an_idle_customers_expired_order_is_renewed_and_they_are_told_that_the_values_have_changed(desk, alice):
+def test_an_idle_customers_expired_order_is_renewed_and_they_are_told_that_the_values_have_changed(
+    desk, alice
+):
     desk.shows = False
     desk.ca.expires = desk.now + timedelta(hours=9)
     wanted = desk.wish(alice, "shop.example")
