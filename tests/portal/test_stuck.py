@@ -327,7 +327,7 @@ def test_ten_thousand_orders_cost_no_more_queries_and_little_time(
         Issuance(plan=plan, names=[{"ascii": f"{n}.example", "wildcard": False, "method": "dns-01"}], created_at=now, state="issued")
         for n in range(10_000)
     ]  # fmt: skip
-    Issuance.objects.bulk_create(issuances, batch_size=1000)
+    Issuance.objects.bulk_create(issuances)
     AcmeOrder.objects.bulk_create([
         AcmeOrder(
             issuance=issuance, account=template.account, created_at=now - timedelta(days=2), due_at=now + timedelta(minutes=9),
