@@ -37,9 +37,9 @@ def asked(desk) -> int:
     return desk.ca.asked_for["renewalInfo"]
 
 
-def recall(desk, *, hours: float = 24) -> None:
+def recall(desk, *, begins: float = -1, hours: float = 24) -> None:
     """The CA moves the window of every certificate to now: it is about to revoke them."""
-    desk.ca.window = (desk.now - HOUR, desk.now + HOUR * hours)
+    desk.ca.window = (desk.now + HOUR * begins, desk.now + HOUR * hours)
     desk.ca.recalled = set(desk.ca.issued)
     desk.ca.explanation = "https://ca.example/incident"
 
@@ -252,7 +252,7 @@ def test_who_switched_it_off_is_reminded_like_everybody_and_told_at_once_of_a_re
     assert wanted() == []
     assert row.problem["type"] == "chancery:renewal_automatic_off"
     assert not Letter.objects.filter(kind="next_certificate_blocked").exists()
-    recall(desk)
+    recall(desk, begins=1)
     for _again in range(3):
         RenewalInfo.objects.update(ask_at=desk.now)
         desk.look(first)
