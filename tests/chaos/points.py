@@ -65,12 +65,14 @@ class Door:
         self.kind = ""
         self.struck = False
         self.losing = ""  # "request" or "reply", while the armed call is under way
+        self.owed: str | None = None  # a write that is done as soon as what it returns has been read
 
     def arm(self, point: Point | None, kind: str) -> None:
         self.armed, self.kind, self.open = point, kind, True
 
     def pass_by(self, moment: Moment, name: str) -> None:
         """Called before and after everything that has an effect outside this process."""
+        self.settle()
         if not self.open:
             return
         if moment == "before":
@@ -82,6 +84,12 @@ class Door:
         elif point == self.armed and not self.struck:
             self.struck = True
             self._strike(point)
+
+    def settle(self) -> None:
+        """Called before whatever comes next: the write that was owed has committed by now."""
+        owed, self.owed = self.owed, None
+        if owed is not None:
+            self.pass_by("after", owed)
 
     def _lose(self, point: Point) -> None:
         """The connection is closed instead of sending the request, or after the peer has acted and before we hear of it."""
@@ -125,6 +133,7 @@ def _note_table(tables: list[str], sql: Any) -> bool:
 
 def _each_statement(execute: Any, sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
     """A write outside a transaction commits by itself; one inside gives the commit its name."""
+    DOOR.settle()
     database = context["connection"]
     if database.in_atomic_block:
         _note_table(database.__dict__.setdefault("chaos_tables", []), sql)
@@ -135,7 +144,11 @@ def _each_statement(execute: Any, sql: Any, params: Any, many: bool, context: di
     name = f"commit one {tables[0]}"
     DOOR.pass_by("before", name)
     result = execute(sql, params, many, context)
-    DOOR.pass_by("after", name)
+    if database.vendor == "sqlite" and "RETURNING" in str(sql):
+        # SQLite commits it when its rows have been read: who stands still before that holds the lock of the whole file.
+        DOOR.owed = name
+    else:
+        DOOR.pass_by("after", name)
     return result
 
 
