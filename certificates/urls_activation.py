@@ -17,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         configure.approvers,
         name="activation-approvers",
     ),
+    path("<uuid:plan_id>/activation/methods/foreseen/", configure.foresee, name="activation-foreseen"),
     path("<uuid:plan_id>/activation/once/", once.page, name="activation-once"),
     path("<uuid:plan_id>/activation/once/<int:position>/", once.want, name="activation-once-want"),
     path("<uuid:plan_id>/activation/approve/", approve.approve, name="activation-approve"),

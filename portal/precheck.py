@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.utils.translation import gettext as _
 
-from certificates.models import CaAccount
+from certificates.issuance.permitting import issuers_of
 from identifiers.names import Name
 from orders.models import Product
 from orders.sanity import Notice, Refusal
@@ -18,12 +18,9 @@ AT_ONCE = 8
 
 def caa_check(product: Product, names: list[Name]) -> list[Refusal | Notice]:
     """Look at DNS and CAA (RFC 8659) of every name. A lookup that fails informs and does not stop the order."""
-    accounts = list(CaAccount.objects.for_product(product))
+    issuers, account_url = issuers_of(product)
     # DNS and CAA speak of domain names only (RFC 8659 §3).
     names = [name for name in names if not name.is_ip]
-    issuers = sorted({issuer for account in accounts for issuer in account.caa_names()})
-    # With several CAs nobody knows yet whose account it will be.
-    account_url = accounts[0].account_url or None if len(accounts) == 1 else None
     if not names:
         return []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from identifiers import suffixes
 from validation.answers import Answer
@@ -51,6 +51,16 @@ class CaaReport:
             },
             repair=self.record_to_add,
         )
+
+    def for_method(self, method: str, issuers: Sequence[str], account_url: str | None) -> CaaReport:
+        """Judge the same records once more, for this method only (RFC 8657 §4)."""
+        reason = verdict(
+            self.records, wildcard=self.wildcard, issuers=issuers, account_url=account_url, method=method
+        )
+        if self.unknown or reason in _ALLOWING:
+            return self
+        line = _line(self.found_at, self.records, reason, wildcard=self.wildcard, issuers=issuers)
+        return replace(self, allowed=False, reason=reason, method=method, record_to_add=line)
 
     @property
     def title(self) -> str:

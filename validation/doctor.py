@@ -5,19 +5,24 @@ A look delays the CA where it would fail. What may be our own or somebody's memo
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from identifiers import suffixes
 from identifiers.names import Name
-from validation import vantage
+from validation import caa, vantage
+from validation.deadline import Deadline
 from validation.diagnosis import dns as diagnosis
 from validation.diagnosis.dns import Wanted
 from validation.key_authorization import LABEL
 from validation.methods import METHODS
+from validation.methods.http_01 import Http01
 from validation.models import Authorization, Challenge
+from validation.models.authorization import Method
 from validation.problems import Finding
+from validation.providers import recognised
 from validation.resolver import Resolver
 
 # So long the CA is kept waiting for what may not trouble it at all.
@@ -73,3 +78,53 @@ def foresee(name: Name, resolver: Resolver | None = None) -> Finding | None:
     servers = ", ".join(str(server.server) for server in answer.servers)
     facts = {"name": name.text, "zone": answer.zone or zone, "servers": servers, "rcode": answer.rcode}
     return Finding(found.slug, in_place=False, facts=facts | found.facts)
+
+
+@dataclass(frozen=True)
+class Foresight:
+    """What would keep a name from being shown before anything is published, as far as can be seen from here.
+
+    `always` stands in the way of every method, `ways` holds by method what stands in the way of that one alone.
+    `provider` keeps the DNS (a slug of validation/providers.py), "" for nobody we know.
+    """
+
+    always: Finding | None = None
+    ways: Mapping[str, Finding] = field(default_factory=dict)
+    provider: str = ""
+
+
+def foresee_ways(
+    name: Name, issuers: Sequence[str], *, account_url: str | None = None, seconds: float
+) -> Foresight:
+    """Look at DNS, at CAA for a CA known by any of `issuers`, and, unless for a wildcard, at the web server."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        web = None if name.wildcard else pool.submit(Http01().foresee, name.ascii, seconds)
+        seen = Foresight() if name.is_ip else _foresee_dns(name, issuers, account_url, seconds)
+        at_the_server = web.result() if web is not None else None
+    if seen.always is not None or at_the_server is None:
+        return seen
+    return replace(seen, ways={Method.HTTP.value: at_the_server, **seen.ways})
+
+
+def _foresee_dns(name: Name, issuers: Sequence[str], account_url: str | None, seconds: float) -> Foresight:
+    resolver = Resolver.configured(Deadline(seconds))
+    found = foresee(name, resolver)
+    if found is not None:
+        return Foresight(found)
+    ways: dict[str, Finding] = {}
+    if issuers:
+        report = caa.permits(name.ascii, name.wildcard, issuers, account_url=account_url, resolver=resolver)
+        if not report.allowed:
+            return Foresight(report.finding, provider=report.provider)
+        ways = _kept_out(report, issuers, account_url)
+    provider = recognised(resolver.name_servers(name.ascii))
+    return Foresight(None, ways, provider.slug if provider else "")
+
+
+def _kept_out(report: caa.CaaReport, issuers: Sequence[str], account_url: str | None) -> dict[str, Finding]:
+    """The methods that these CAA records, which let the CA in, do not (RFC 8657 §4)."""
+    judged = {
+        method: report.for_method(method, issuers, account_url)
+        for method in (Method.HTTP.value, Method.DNS.value)
+    }
+    return {method: judgement.finding for method, judgement in judged.items() if not judgement.allowed}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from certificates.models import AcmeOrder
+from certificates.models import AcmeOrder, CaAccount
 from identifiers.names import Name
 from leases.prepared import Prepared
+from orders.models import Product
 from validation import caa
 from validation.models import Authorization
 from validation.models.authorization import Method
@@ -20,6 +21,15 @@ _newest_order = Prepared(
     ),
     Authorization._meta.pk,
 )
+
+
+def issuers_of(product: Product) -> tuple[list[str], str | None]:
+    """The names in CAA of every CA that may fulfil the product, and the account's URL where it can be no other's."""
+    accounts = list(CaAccount.objects.for_product(product))
+    issuers = sorted({issuer for account in accounts for issuer in account.caa_names()})
+    # With several CAs, or an account for each customer, nobody knows yet whose account it will be.
+    known = len(accounts) == 1 and not accounts[0].per_customer
+    return issuers, (accounts[0].account_url or None) if known else None
 
 
 def refusal(authorization: Authorization) -> Finding | None:

@@ -94,6 +94,7 @@ ROWS = [
         # Without a wish it is for no way at all.
         post="in 404 404 404 404",
     ),
+    Row("certificates/<uuid:plan_id>/activation/methods/foreseen/", get=ALL_405, post="in 404 on 404 404"),
     # The CA of this town takes no approval by mail, and nobody was asked.
     Row(
         "certificates/<uuid:plan_id>/activation/methods/approvers/<int:number>/",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,6 +24,10 @@ _SHOWN = 200
 # So long an explanation is believed: to find it, other addresses of the site are asked, which its owner's logs show.
 _EXPLAINED_FOR = timedelta(seconds=30)
 _UNREACHABLE = frozenset({"http_timeout", "http_refused", "http_closed", "http_no_route"})
+# What comes of asking for a file before it is there: as it should be; a page for whatever is asked; nothing to say here.
+_NOT_THERE_YET = frozenset({"http_not_found", "http_status"})
+_ANSWERS_ALL = frozenset({"http_html", "http_wrong_body", "http_echo", "http_too_large"})
+_NO_WORD = frozenset({"http_no_route", "dns_timeout", "dns_servfail"})
 # Where no file that could be put there is the cure.
 _NO_LINE = frozenset({"http_no_address", "http_bad_url", "dns_cname_loop", "dns_timeout", "dns_servfail"})
 
@@ -60,6 +65,25 @@ class Http01:
         finding = _together(findings, authorization.identifier)
         return finding if finding.in_place else _explained(finding, wanted, fetcher, authorization, now)
 
+    def foresee(self, identifier: str, seconds: float) -> Finding | None:
+        """What would keep a file from being seen before there is any, None where nothing is known to."""
+        token = secrets.token_urlsafe(32)
+        host = f"[{identifier}]" if ":" in identifier else identifier
+        wanted = Wanted(f"http://{host}{FOLDER}/{token}", f"{FOLDER}/", token, f"{token}.{token}")
+        reports = replace(self.make_fetcher(), seconds=seconds).fetch_each(wanted.url)
+        findings = [_foreseen(_finding(report, wanted)) for report in reports]
+        # An address we have no route to (no IPv6 here) tells about us; DNS that fails is told of elsewhere.
+        told = [finding for finding in findings if finding is None or finding.slug not in _NO_WORD]
+        failing = [finding for finding in told if finding is not None]
+        if len(failing) < len(told) and failing:
+            there = failing[0]
+            return replace(
+                there,
+                slug="http_address_down",
+                facts={**there.facts, "there": there.title, "name": identifier},
+            )
+        return failing[diagnosis.loudest([finding.slug for finding in failing])] if failing else None
+
 
 def _finding(report: FetchReport, wanted: Wanted) -> Finding:
     """What one address came to."""
@@ -72,6 +96,14 @@ def _finding(report: FetchReport, wanted: Wanted) -> Finding:
         facts=_facts(report, wanted),
         repair="" if slug in _NO_LINE else wanted.content,
     )
+
+
+def _foreseen(finding: Finding) -> Finding | None:
+    """A finding about a file that nobody has put there yet; None where its absence is what one expects."""
+    if finding.slug in _NOT_THERE_YET:
+        return None
+    slug = "http_answers_all" if finding.slug in _ANSWERS_ALL else finding.slug
+    return replace(finding, slug=slug, expected="", repair="")
 
 
 def _together(findings: list[Finding], identifier: str) -> Finding:

@@ -200,6 +200,16 @@ HTTP: dict[str, Problem] = {
         _("The file is right over IPv4, but the IPv6 address %(address)s does not answer."),
         _("CAs try IPv6 first. Let the web server listen there too, or remove the AAAA record from DNS."),
     ),
+    "http_address_down": Problem(
+        _ERROR,
+        _("One of the addresses of %(name)s, %(address)s, does not work."),
+        _("There: %(there)s The CA may look at any of the addresses, and tries IPv6 first. Repair it, or remove that address from DNS."),
+    ),
+    "http_answers_all": Problem(
+        _WARNING,
+        _("The web server answers any address in %(folder)s with a page of its own."),
+        _("That may hide the file. Let it deliver this folder as plain files, before any rule of the website's software."),
+    ),
     "http_some_addresses": Problem(
         _ERROR,
         _("The file is right at some addresses of %(name)s, but not at %(address)s."),

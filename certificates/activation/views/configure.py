@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from allauth.core import ratelimit
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -13,7 +14,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from certificates.activation import steps
+from accounts.people import signed_in
+from certificates.activation import foreseen, steps
 from certificates.activation.burnt import without_private_keys
 from certificates.activation.emailing import Choice, emailing_of, found_for
 from certificates.activation.forms.contacts import ADMIN_FIELDS, TECH_FIELDS, ContactsForm
@@ -181,6 +183,35 @@ def approvers(request: HttpRequest, activation: Activation, number: int) -> Http
     return render(request, "certificates/activation/approver_choice.html", {"choice": choice})
 
 
+@require_POST
+@of_step(steps.METHODS)
+def foresee(request: HttpRequest, activation: Activation) -> HttpResponse:
+    """Look what stands in the way of each name: the part alone for htmx, the whole page without JavaScript.
+
+    By POST, since others' servers are asked.
+    """
+    may_look = bool(ratelimit.consume(request, action="foresee", user=signed_in(request)))
+    names = foreseen.foreseen(activation, may_look=may_look)
+    if not request.htmx:  # type: ignore[attr-defined]  # HtmxMiddleware
+        return redirect(f"{steps.METHODS.url(activation.plan_id)}#foreseen-title")
+    again = may_look and _left(names)
+    context = {"plan": activation.plan, "foreseen": names, "again": again, "spoken": foreseen.spoken(names)}
+    return render(request, "certificates/activation/foreseen.html", context)
+
+
+def _left(names: Sequence[foreseen.Foreseen]) -> bool:
+    """Tell whether some name is still to be looked at."""
+    return any(name.looked is None for name in names)
+
+
+def _methods_page(request: HttpRequest, activation: Activation, **more: Any) -> HttpResponse:
+    """Step 3 with what is remembered of its names; nobody is asked for it."""
+    names = foreseen.foreseen(activation, may_look=False) if steps.editable(activation.plan) else []
+    return page(
+        request, activation, steps.METHODS, "methods.html", foreseen=names, again=_left(names), **more
+    )
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @of_step(steps.METHODS)
 def methods(request: HttpRequest, activation: Activation) -> HttpResponse:
@@ -188,20 +219,16 @@ def methods(request: HttpRequest, activation: Activation) -> HttpResponse:
     emailing = emailing_of(activation.plan, list(activation.names.all()), author.now)
     if request.method != "POST":
         form = MethodsForm(activation=activation, emailing=emailing)
-        return page(request, activation, steps.METHODS, "methods.html", form=form)
+        return _methods_page(request, activation, form=form)
     form = MethodsForm(request.POST, activation=activation, emailing=emailing)
     good = form.is_valid()
     try:
         saving_methods.save(activation, form.chosen(), author, form.approvers())
         if not good:
-            return page(
-                request, activation, steps.METHODS, "methods.html", form=form, refused=True, status=422
-            )
+            return _methods_page(request, activation, form=form, refused=True, status=422)
         finishing.finish(activation, author)
     except NotReady as refused:
-        return page(
-            request, activation, steps.METHODS, "methods.html", form=form, not_ready=str(refused), status=409
-        )
+        return _methods_page(request, activation, form=form, not_ready=str(refused), status=409)
     except (TooLate, NotPossible) as refused:
         return too_late(request, activation, refused)
     return redirect(steps.APPROVE.url(activation.plan_id))
