@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 LIMIT = "chancery:limit"
 RESTING = "chancery:ca_resting"
 MOVED = "chancery:moved"
+UNSEEN = "chancery:unseen_record"
 
 
 def clock_time(moment: datetime, now: datetime) -> str:
@@ -59,6 +60,15 @@ def moved_text(*, published: bool) -> str:
         "The first certificate authority is held up, so another one of ours has taken your request over. It wants"
         " values of its own: please publish the new record or file for each name. Nothing is charged again."
     )
+
+
+def unseen_text(names: list[str]) -> str:
+    """Return that a CA calls names valid of which we have not seen the customer's standing record."""
+    text = _(
+        "The certificate authority takes %(names)s as shown already, but we do not see the standing record that names"
+        " your account there. Set it up as shown under “Validate once”, or remove what stands at %(host)s."
+    )
+    return text % {"names": ", ".join(names), "host": f"_validation-persist.{names[0]}" if names else ""}
 
 
 def slug_of(problem: dict[str, Any] | None) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from certificates.activation.steps import APPROVE, METHODS, first_unfinished
 from certificates.compromised import needs_new_csr
-from certificates.held_up import MOVED, moved_text, sentence_of, slug_of
+from certificates.held_up import MOVED, UNSEEN, moved_text, sentence_of, slug_of, unseen_text
 from certificates.models import AcmeOrder, Certificate, Issuance
 from certificates.upcoming import blocked_by, goes_on_after, ordered_at
 from orders.models import Plan
@@ -245,6 +245,9 @@ def _of_issuance(issuance: Issuance, now: datetime) -> Standing:
     if order.status == AcmeOrder.Status.INVALID:
         text = _("The certificate authority did not find what it looked for. Correct it, then try again.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer")
+    if slug_of(order.problem) == UNSEEN:
+        text = unseen_text(list((order.problem or {}).get("names", [])))
+        return Standing(Headline.WAITING_FOR_YOU, text, "customer", order.due_at)
     held_up = _held_up(order, now)
     if held_up:
         pending = order.status == AcmeOrder.Status.PENDING

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F
 
 from accounts.models import User
 from audit.record import record
@@ -46,8 +47,10 @@ def offer(
             record(Action.DELEGATION_OFFERED, row, now=now, by=owner, name=identifier, kind=KIND)
         elif (row.account_uri, row.issuer, row.wildcard) != (account_uri, issuer, wildcard):
             Delegation.objects.filter(pk=row.pk).update(
-                **said, wildcard=wildcard, seen_at=None, broken_at=None, finding={}, asked_at=now, due_at=now
-            )
+                **said, wildcard=wildcard, seen_at=None, broken_at=None, finding={}, asked_at=now, due_at=now,
+                # A look at what it said before must not speak for what it says now.
+                epoch=F("epoch") + 1, lease_until=None,
+            )  # fmt: skip
             row.refresh_from_db()
     ring()
     return row
@@ -75,9 +78,36 @@ def find(row: Delegation, now: datetime, resolver: Resolver | None = None) -> Fi
         in_place=verdict == "persist_in_place",
         expected=value(row),
         seen=", ".join(answer.values)[:200],
-        facts={"name": name, "host": name.removesuffix(f".{zone}"), "zone": zone},
+        facts={"name": name, "host": name.removesuffix(f".{zone}"), "zone": zone}
+        | _ending(answer.values, row, now),
         repair=line(row),
     )
+
+
+def find_in(row: Delegation) -> Finding:
+    """Return what was found at the last look. Raises LookupError when there was none."""
+    found = row.last_finding
+    if found is None:
+        raise LookupError(f"nobody has looked at {row.pk}")
+    return found
+
+
+def was_seen(row: Delegation, now: datetime, *, within: timedelta) -> bool:
+    """True if the last look, not longer ago than `within`, saw this very text on every server, and it has not ended since."""
+    if not row.stands or row.seen_at is None or abs(now - row.seen_at) > within:
+        return False
+    found = row.last_finding
+    if found is None or found.slug != "persist_in_place" or found.expected != value(row):
+        return False
+    ends = found.facts.get("ends")
+    return ends is None or int(ends) > now.timestamp()
+
+
+def _ending(texts: Iterable[str], row: Delegation, now: datetime) -> dict[str, int]:
+    """Return the moment at which the last of the records that are right ends, nothing if one of them does not."""
+    right = [_read(text)[1] for text in texts if _verdict(text, row, now) == "persist_in_place"]
+    ends = [parameters.get("persistuntil") for parameters in right]
+    return {"ends": max(int(end) for end in ends if end)} if ends and None not in ends else {}
 
 
 def judge(texts: Iterable[str], row: Delegation, now: datetime) -> str:

@@ -30,15 +30,15 @@ def is_theirs(walk: Walk, row: Authorization, challenge: Challenge) -> bool:
     """True if this answered challenge, found valid, shows that this customer holds the name."""
     if challenge.type == Method.PERSIST:
         # The record names the account: it speaks for whoever the account belongs to, for nobody if it is shared.
-        return is_exclusive(walk)
-    if _knows_beforehand(walk) and row.shown_at is None:
+        return speaks_for_one(walk)
+    if knows_beforehand(walk) and row.shown_at is None:
         return False
     return is_exclusive(walk) or not _finds_by_itself(row) or challenge.status == Challenge.Status.VALID
 
 
 def found(walk: Walk, row: Authorization) -> Challenge | None:
     """Return the standing record's challenge, where the CA found it valid before anybody answered, at this customer's own account."""
-    if not is_exclusive(walk):
+    if knows_beforehand(walk) or not speaks_for_one(walk):
         return None
     valid = (one for one in row.challenges.all() if one.status == Challenge.Status.VALID)
     return next((one for one in valid if one.type == Method.PERSIST), None)
@@ -47,7 +47,7 @@ def found(walk: Walk, row: Authorization) -> Challenge | None:
 def was_found(walk: Walk, facts: AuthorizationFacts) -> bool:
     """True if `found` will say so of the row that these facts are stored in."""
     valid = {one.type for one in facts.challenges if one.status is ChallengeStatus.VALID}
-    return Method.PERSIST in valid and is_exclusive(walk)
+    return Method.PERSIST in valid and not knows_beforehand(walk) and speaks_for_one(walk)
 
 
 def is_exclusive(walk: Walk) -> bool:
@@ -55,7 +55,18 @@ def is_exclusive(walk: Walk) -> bool:
     return walk.order.account.customer_id == walk.owner.pk
 
 
-def _knows_beforehand(walk: Walk) -> bool:
+def speaks_for_one(walk: Walk) -> bool:
+    """True if the account's URI at the CA is this customer's alone: no other account of ours has the same."""
+    account = walk.order.account
+    same = CaAccount.objects.filter(account_url=account.account_url).exclude(pk=account.pk)
+    return is_exclusive(walk) and bool(account.account_url) and not same.exists()
+
+
+def knows_beforehand(walk: Walk) -> bool:
+    """True if the CA may call a name valid for everybody, because the operator has settled it there.
+
+    A name that such a CA calls valid is shown by nothing that it says.
+    """
     # As it is declared, whatever the rules say of mail by now: the CA's list does not end with them.
     return walk.order.account.house_account.email_mode == CaAccount.EmailMode.PREVALIDATED
 

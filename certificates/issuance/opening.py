@@ -8,7 +8,16 @@ from typing import Any
 from django.db import transaction
 
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
-from certificates.issuance import approvals, evidence, profiling, proving, sharing, standing_records, waits
+from certificates.issuance import (
+    approvals,
+    evidence,
+    found_valid,
+    profiling,
+    proving,
+    sharing,
+    standing_records,
+    waits,
+)
 from certificates.issuance.closing import used_elsewhere
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -23,7 +32,7 @@ from validation.models.authorization import Method
 def open_authorizations(walk: Walk) -> Done | None:
     """Read each authorization that has no row yet. Those of another customer, or valid by another's proof, are refused together."""
     known = {row.url for row in walk.authorizations()}
-    refused = []
+    refused: list[tuple[str, AuthorizationFacts]] = []
     for url in walk.order.authorization_urls:
         if url in known:
             continue
@@ -36,15 +45,19 @@ def open_authorizations(walk: Walk) -> Done | None:
         if row is not None and row.owner_id != walk.owner.pk:
             if sharing.is_busy(walk, row):
                 return sharing.wait(walk, waits.NAME_BUSY)
-            refused.append(url)
+            refused.append((url, facts))
         elif facts.status is AuthorizationStatus.VALID and not is_theirs(walk, row, facts):
-            refused.append(url)
+            looked = found_valid.look_first(walk, *name_of(facts))
+            if looked is not None:
+                return looked
+            refused.append((url, facts))
         elif row is not None:
             open_again(walk, row, facts)
         elif not open_new(walk, facts):
             # Somebody has stored it this moment: whose it is decides the next walk.
             return sharing.wait(walk, waits.NAME_SOON_FREE)
-    return sharing.afresh_without(walk, refused) if refused else None
+    names = sorted({name_of(facts)[0] for _url, facts in refused})
+    return sharing.afresh_without(walk, [url for url, _facts in refused], names) if refused else None
 
 
 def is_theirs(walk: Walk, row: Authorization | None, facts: AuthorizationFacts) -> bool:
@@ -52,7 +65,7 @@ def is_theirs(walk: Walk, row: Authorization | None, facts: AuthorizationFacts) 
     if row is not None:
         # Another order of the same customer may have had it shown a moment ago.
         proving.enter(walk, [row])
-    if evidence.was_found(walk, facts):
+    if evidence.was_found(walk, facts) or found_valid.record_of(walk, *name_of(facts)) is not None:
         return True
     by_mail = approvals.counts(walk.order.account, walk.now)
     return ledger.has_control(walk.owner, *name_of(facts), walk.now, by_mail=by_mail)
@@ -77,6 +90,9 @@ def open_new(walk: Walk, facts: AuthorizationFacts) -> bool:
         challenges = _challenges(walk, row, facts)
         insert_all(challenges)
         walk.order.need(row)
+        if facts.status is AuthorizationStatus.VALID:
+            # What it was accepted for is entered with it: by the time it is finalized that look is an old one.
+            found_valid.enter(walk, row)
     walk.add(row, challenges)
     profiling.measure(walk, facts)
     standing_records.note_offer(walk, facts)
@@ -95,13 +111,15 @@ def open_again(walk: Walk, row: Authorization, facts: AuthorizationFacts) -> Non
 def _columns(walk: Walk, facts: AuthorizationFacts, now: datetime) -> dict[str, Any]:
     name, wildcard = name_of(facts)
     unknown = facts.status is AuthorizationStatus.UNKNOWN
+    found = facts.status is AuthorizationStatus.VALID and found_valid.record_of(walk, name, wildcard)
+    method = standing_records.method_for(walk, facts, name, wildcard, method_for(walk, name, wildcard))
     return {
         "owner": walk.owner,
         "plan_id": walk.issuance.plan_id,
         "identifier": name,
         "wildcard": wildcard,
         "status": Authorization.Status.PENDING if unknown else facts.status.value,
-        "method": standing_records.method_for(walk, facts, name, wildcard, method_for(walk, name, wildcard)),
+        "method": str(Method.PERSIST) if found else method,
         "expires_at": facts.expires,
         "created_at": now,
         "due_at": now if unknown or facts.status is AuthorizationStatus.PENDING else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from certificates.issuance import approvals, evidence
+from certificates.issuance import approvals, evidence, found_valid
 from certificates.issuance.walk import Walk
 from identifiers.names import Name
 from leases.updates import update
@@ -23,7 +23,9 @@ def enter(walk: Walk, rows: Iterable[Authorization]) -> None:
     """Enter the proofs of authorizations that the CA has found valid. Idempotent. Call it in a transaction, or it is one each."""
     for row in rows:
         challenge = answered_challenge(row) or evidence.found(walk, row)
-        if challenge is not None and evidence.is_theirs(walk, row, challenge):
+        if challenge is None:
+            found_valid.enter(walk, row)
+        elif evidence.is_theirs(walk, row, challenge):
             ledger.record_control(
                 owner=walk.owner,
                 identifier=row.identifier,

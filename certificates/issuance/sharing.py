@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 
 from certificates.connectors.base import AuthorizationStatus
 from certificates.connectors.problems import CaError, RetryAt, TryAgain
-from certificates.issuance import closing, failing, waits
+from certificates.held_up import UNSEEN
+from certificates.issuance import closing, failing, found_valid, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder
@@ -41,17 +42,22 @@ def _idle(walk: Walk, row: Authorization) -> bool:
     return untouched and not answered and walk.now - row.created_at > waits.NAME_HELD
 
 
-def afresh_without(walk: Walk, urls: list[str]) -> Done:
+def afresh_without(walk: Walk, urls: list[str], names: list[str]) -> Done:
     """Deactivate these authorizations, all at once, and order anew: the CA then has to open others."""
-    problem = ours("not_this_customer", "A name was valid at the CA without this customer's proof.", walk.now)
+    problem = found_valid.why_refused(walk, names)
+    is_unseen = problem["type"] == UNSEEN
     kept = False
     for url in urls:
         walk.keep_hold()
         kept = not close(walk, url) or kept
+    if kept and is_unseen:
+        return Done(walk.now + waits.UNSEEN, waiting_for=AcmeOrder.WaitingFor.CUSTOMER, problem=problem)
     if kept:
         # This CA keeps what others have proven: only an operator can settle whose name it is.
         return failing.needs_operator(walk, problem)
-    return closing.start_afresh(walk, problem)
+    # The next order too would find the name valid: not at once, and not for ever.
+    again = is_unseen and found_valid.was_refused_before(walk)
+    return closing.start_afresh(walk, problem, waits.UNSEEN if again else timedelta(0))
 
 
 def close(walk: Walk, url: str) -> bool:

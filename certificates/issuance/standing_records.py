@@ -23,7 +23,7 @@ def is_offered(facts: AuthorizationFacts) -> bool:
 
 def method_for(walk: Walk, facts: AuthorizationFacts, name: str, wildcard: bool, chosen: str) -> str:
     """Return how the name is shown: by its standing record, if that stands and names this very account, else as chosen."""
-    if not is_offered(facts) or not evidence.is_exclusive(walk):
+    if not is_offered(facts) or not evidence.speaks_for_one(walk):
         return chosen
     rows = Delegation.objects.of(walk.owner).over(name).standing()
     rows = rows.filter(kind=Delegation.Kind.PERSIST, account_uri=walk.order.account.account_url)

@@ -29,6 +29,9 @@ NAME_SOON_FREE = timedelta(seconds=5)
 # A customer who shows nothing for so long no longer keeps others from a name.
 NAME_HELD = timedelta(days=1)
 OPERATOR = timedelta(hours=1)
+# A look at a standing record that was asked for just now, and at one that DNS does not tell of.
+LOOK = timedelta(seconds=2)
+UNSEEN = timedelta(minutes=10)
 # A wake that is lost for so long is no loss.
 A_MOMENT = timedelta(seconds=1)
 

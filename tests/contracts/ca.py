@@ -193,12 +193,13 @@ def running_acme2certifier(
     binding_keys: Mapping[str, str] | None = None,
     prevalidated: Sequence[str] = (),
     dns_port: int = 0,
+    by_itself: bool = False,
 ) -> Iterator[CaServer]:
     """acme2certifier with its own OpenSSL issuer, challenge validation switched off, behind Gunicorn's TLS.
 
     `binding_keys` (kid to base64url HMAC key) makes external account binding required. `prevalidated` are names whose
     authorizations are valid as soon as they are read. With `dns_port` it really looks, at the server there, and offers
-    dns-persist-01.
+    dns-persist-01; `by_itself` it looks for such a record whenever an authorization is read, and says no more than "valid".
     """
     authority, issuer = TestAuthority("acme2certifier's own TLS"), TestAuthority("acme2certifier's issuer")
     certificate, key = authority.write_server_pair(folder)
@@ -213,6 +214,8 @@ def running_acme2certifier(
         settings += f"\n[Authorization]\nprevalidated_domainlist: {json.dumps(list(prevalidated))}\n"
     if dns_port:
         settings = _looking(settings)
+    if by_itself:
+        settings = settings.replace("[Challenge]", "[Challenge]\ndns_persist_jit_validation: True")
     config.write_text(settings + _acme2certifier_bindings(folder, binding_keys or {}))
     port = free_port()
     variables = os.environ | {

@@ -37,15 +37,22 @@ def bind(tmp_path_factory) -> Iterator[real.Bind]:
 
 
 @pytest.fixture
-def account(db, bind, tmp_path, settings):
+def by_itself() -> bool:
+    """Whether the CA looks for the record while the order is made, without being asked."""
+    return False
+
+
+@pytest.fixture
+def account(db, bind, tmp_path, settings, by_itself):
     settings.VALIDATION_NAMESERVERS = [f"127.0.0.1:{bind.port}"]
     publish(bind, None)
-    with running_acme2certifier(tmp_path / "ca", dns_port=bind.port) as server:
+    with running_acme2certifier(tmp_path / "ca", dns_port=bind.port, by_itself=by_itself) as server:
         yield CaAccountFactory(
             directory_url=server.directory_url,
             roots_pem=server.roots_pem,
             contact="ops@portal.example",
             terms_agreed_at=timezone.now(),
+            caa_identities=["ca.example"],
             per_customer=True,
         )
 
@@ -105,6 +112,7 @@ def stand(bind, owner, account: CaAccount) -> Delegation:
     return row
 
 
+@pytest.mark.parametrize("by_itself", [False, True], ids=["asked", "by itself"])
 def test_a_record_set_up_once_issues_and_renews_with_nobody_there(alice, account, bind):
     stand(bind, alice, opened(alice, account))
     plan = plan_for(alice, *BOTH, account=account)
@@ -128,3 +136,32 @@ def test_the_page_shows_the_record_once_the_customers_own_account_is_open(client
     page = client.get(url).content.decode()
     assert f"ca.example; accounturi={mine.account_url}; policy=wildcard" in page
     assert "_validation-persist" in page
+
+
+@pytest.mark.parametrize("by_itself", [True])
+def test_a_ca_that_finds_the_record_by_itself_gives_nothing_to_another_customer(alice, bob, account, bind):
+    stand(bind, alice, opened(alice, account))
+    issue(plan_for(alice, *BOTH, account=account), alice)
+    wanted = issuance.request(plan_for(bob, "shop.example", account=account), by=bob, now=timezone.now())
+    theirs = AcmeOrder.objects.filter(issuance=wanted)
+    work_until(lambda: theirs.filter(waiting_for="customer").exists())
+    assert Authorization.objects.get(owner=bob).status == Authorization.Status.PENDING
+    assert not Control.objects.of(bob).exists()
+
+
+@pytest.mark.parametrize("by_itself", [True])
+def test_at_an_account_that_customers_share_its_word_is_not_taken(alice, account, bind):
+    CaAccount.objects.update(per_customer=False, offers_persist=True)
+    account.refresh_from_db()
+    first = issuance.request(
+        plan_for(alice, "www.shop.example", account=account), by=alice, now=timezone.now()
+    )
+    work_until(lambda: Authorization.objects.filter(owner=alice).exists())
+    issuance.withdraw(first, by=alice, now=timezone.now())
+    account.refresh_from_db()
+    publish(bind, f"ca.example; accounturi={account.account_url}; policy=wildcard")
+    wanted = issuance.request(plan_for(alice, *BOTH, account=account), by=alice, now=timezone.now())
+    theirs = AcmeOrder.objects.filter(issuance=wanted)
+    work_until(lambda: theirs.filter(waiting_for="operator").exists())
+    assert "Give each customer an account of their own" in theirs.latest("attempt").problem["detail"]
+    assert not Control.objects.exists()
