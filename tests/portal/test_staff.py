@@ -104,7 +104,9 @@ def test_a_healthy_order_that_waits_for_its_customer_is_not_stuck(sue, story):
     Campaign.objects.update(state="done", due_at=None)
     RenewalInfo.objects.update(due_at=timezone.now() + timedelta(minutes=5))
     Revocation.objects.all().delete()
-    AcmeOrder.objects.filter(due_at__isnull=False).update(due_at=timezone.now() + timedelta(minutes=5))
+    AcmeOrder.objects.filter(due_at__isnull=False).update(
+        created_at=timezone.now(), due_at=timezone.now() + timedelta(minutes=5)
+    )
     Authorization.objects.filter(due_at__isnull=False).update(due_at=timezone.now() + timedelta(minutes=5))
     assert "Nothing is stuck" in page(sue, reverse("staff_home"))
 
