@@ -16,6 +16,7 @@ from sandbox.certs import ensure_server_certificate
 from sandbox.names import START_SECONDS
 from sandbox.ports import Ports
 from sandbox.program import Program, find_program
+from sandbox.pulse import Pulse
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +26,10 @@ DEFAULTS = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_ORDERS_PER_PAGE": "5000"}
 LEAF_LIFETIME = 90 * 24 * 3600
 WATCH_EVERY = 2.0
 ANSWER_WITHIN = 3.0
-# Pebble 2.4 can lock up for good when orders are listed while they change; three silences in a row mean that.
+# Pebble 2.4 can lock up for good when orders are read while they change; three silences in a row mean that.
 SILENCES = 3
+# A pulse leaves three lines in Pebble's log, so a healthy one is felt at every fifth look only.
+PULSE_EVERY = 5
 
 
 class Pebble:
@@ -110,6 +113,12 @@ class Pebble:
         except httpx.HTTPError:
             return False
 
+    def pulse(self) -> Pulse:
+        """What feels whether the present Pebble still writes."""
+        if self.client is None:
+            raise RuntimeError("Pebble was not started")
+        return Pulse(self.client, self.directory_url)
+
     async def keep_root(self) -> None:
         """Write the present root to root.pem; raises httpx.HTTPError."""
         if self.client is None:
@@ -121,10 +130,16 @@ class Pebble:
 
     async def watch(self) -> None:
         """For ever: start Pebble anew when it died or stopped answering."""
-        silences = 0
+        silences = looks = 0
+        pulse = self.pulse()
         while True:
             await asyncio.sleep(WATCH_EVERY)
-            silences = 0 if await self.answers() else silences + 1
+            looks += 1
+            well = await self.answers()
+            if well and (silences or looks % PULSE_EVERY == 0):
+                # The directory is answered even when every order and account is locked.
+                well = await pulse.beats()
+            silences = 0 if well else silences + 1
             if self.program.running and silences < SILENCES:
                 continue
             why = "stopped answering" if self.program.running else "ended"
@@ -136,4 +151,4 @@ class Pebble:
                 log.exception("Pebble did not come back; the next try is in %.0f seconds.", WATCH_EVERY)
                 continue
             self.restarts += 1
-            silences = 0
+            silences, pulse = 0, self.pulse()

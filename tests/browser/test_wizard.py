@@ -170,7 +170,8 @@ def test_the_wizard_works_without_javascript(visits: Visits, settlers: Iterator[
     person.next("Step 2 of 4, Contacts")
     person.contacts()
     person.method("HTTP")
-    for _attempt in range(20):
+    # Longer than a test CA that hangs needs to be noticed and started anew: only reloading shows what is new.
+    for _attempt in range(120):
         if person.proofs().count():
             break
         person.page.wait_for_timeout(500)
