@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,8 @@ from runner.installation import ROOT, Installation
 from tests.browser.gallery import Gallery
 from tests.browser.person import Person
 from tests.browser.watch import Watch
+
+log = logging.getLogger(__name__)
 
 CHROMIUM_FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -133,6 +136,9 @@ class Visits:
         folder.mkdir(parents=True, exist_ok=True)
         for page in context.pages:
             page.screenshot(path=folder / f"{self.test}-{number}.png", full_page=True)
+            log.error("%s\n%s", page.url, page.locator("body").inner_text())
+        for name in ("sandbox", "worker"):
+            log.error("%s\n%s", name, self.town.processes.tail(name, 40))
 
 
 FAILED = pytest.StashKey[bool]()
