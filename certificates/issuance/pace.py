@@ -9,6 +9,8 @@ from datetime import timedelta
 # A wait that turned out long enough is tried a little shorter; one that was not, twice as long.
 SHRINK = 0.95
 GROW = 2
+# Until a look has once come too soon, nothing speaks against a quick CA: a few certificates teach what forty would.
+FIRST_SHRINK = 0.7
 # So many CAs are remembered; beyond them all begin anew.
 MOST = 1_000
 
@@ -33,6 +35,7 @@ FINALIZED = Kind("finalized", start=_ms(200), least=_ms(50), most=_ms(5000))
 
 _lock = threading.Lock()
 _learned: dict[tuple[str, str], timedelta] = {}
+_was_too_soon: set[tuple[str, str]] = set()
 
 
 def wait(directory: str, kind: Kind) -> timedelta:
@@ -45,17 +48,25 @@ def looked(directory: str, kind: Kind, *, done: bool, first: bool, waited: timed
 
     Of a `first` look `waited` is what it was to wait, however late it came: many that waited alike teach no more than one.
     """
+    key = directory, kind.name
     with _lock:
-        known = _learned.get((directory, kind.name), kind.start)
+        known = _learned.get(key, kind.start)
         if not done:
+            _was_too_soon.add(key)
             wanted = max(known, waited * GROW) if first else known
         else:
-            wanted = min(known, waited * SHRINK if first else waited)
+            shrink = SHRINK if key in _was_too_soon else FIRST_SHRINK
+            wanted = min(known, waited * shrink if first else waited)
         if len(_learned) >= MOST:
-            _learned.clear()
-        _learned[directory, kind.name] = min(max(wanted, kind.least), kind.most)
+            _clear()
+        _learned[key] = min(max(wanted, kind.least), kind.most)
 
 
 def forget() -> None:
     with _lock:
-        _learned.clear()
+        _clear()
+
+
+def _clear() -> None:
+    _learned.clear()
+    _was_too_soon.clear()

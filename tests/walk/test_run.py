@@ -33,7 +33,7 @@ def start(var_dir: Path, variables: dict[str, str]) -> subprocess.Popen[str]:
     )
 
 
-def read_until(process: subprocess.Popen[str], word: str, seconds: float = 90) -> str:
+def read_until(process: subprocess.Popen[str], word: str, seconds: float = 180) -> str:
     said, end = "", time.monotonic() + seconds
     assert process.stdout is not None
     while time.monotonic() < end:

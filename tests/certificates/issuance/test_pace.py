@@ -47,6 +47,20 @@ def test_a_quick_ca_is_waited_for_ever_less_but_never_not_at_all():
     assert pace.wait(CA, FINALIZED) == ms(50)
 
 
+def test_a_ca_that_never_was_asked_too_soon_is_known_to_be_quick_after_a_few_certificates():
+    for _n in range(5):
+        assert issue_at(ms(1), FINALIZED) == 1
+    assert pace.wait(CA, FINALIZED) == ms(50)
+
+
+def test_once_asked_too_soon_it_is_approached_in_small_steps():
+    while issue_at(ms(60), FINALIZED) == 1:
+        pass
+    before = pace.wait(CA, FINALIZED)
+    assert issue_at(ms(60), FINALIZED) == 1
+    assert pace.wait(CA, FINALIZED) == before * 0.95
+
+
 @pytest.mark.parametrize("kind", [ANSWERED, FINALIZED])
 def test_a_ca_that_takes_two_seconds_is_asked_once_and_hardly_later(kind):
     for _n in range(12):
