@@ -22,7 +22,7 @@ class PortUnreadable(Exception):
 
 @dataclass(frozen=True)
 class Ports:
-    """TCP ports on the listening address; `dns` is used over UDP too."""
+    """TCP ports on the listening address; `dns`, and `names` behind it, over UDP too."""
 
     portal: int = 8000
     panel: int = 8100
@@ -33,6 +33,7 @@ class Ports:
     acme_management: int = 15000
     faults: int = 14001
     dns: int = 8053
+    names: int = 8054
     dns_management: int = 8055
     http: int = 5002
     tls: int = 5001

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
+from sandbox.answering import Answering
 from sandbox.cards.hosted import Hosted
 from sandbox.cards.processor import Processor
 from sandbox.faults.catalogue import named, plan_for
@@ -28,6 +29,7 @@ from sandbox.pages import Pages
 from sandbox.pebble import WATCH_EVERY, Pebble
 from sandbox.ports import Ports, bind, require_free
 from sandbox.server import WebServer
+from sandbox.zone import KEY_NAME, KEY_SECRET, ORIGIN, Zone
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,7 @@ class Town:
         self.watchers: list[asyncio.Task[None]] = []
         self.pebble: Pebble | None = None
         self.name_server: NameServer | None = None
+        self.zone = Zone()
 
     @property
     def portal_url(self) -> str:
@@ -96,6 +99,10 @@ class Town:
             "VALIDATION_NAMESERVERS": f"{LOCAL}:{self.ports.dns}",
             "VALIDATION_ALLOWED_NETWORKS": "127.0.0.0/8",
             "VALIDATION_HTTP_PORT": str(self.ports.http),
+            "DELEGATION_ZONE": ORIGIN,
+            "DELEGATION_SERVER": f"{LOCAL}:{self.ports.dns}",
+            "DELEGATION_TSIG_NAME": KEY_NAME,
+            "DELEGATION_TSIG_SECRET": KEY_SECRET,
             "INSTALLATION_TLS_PORT": str(self.ports.tls),
             "HOSTING_PANEL_URL": f"http://{LOCAL}:{self.ports.panel}",
             "MAILBOX_URL": f"http://{LOCAL}:{self.ports.mailbox}",
@@ -124,7 +131,7 @@ class Town:
                 f"https://{LOCAL}:{ports.acme}/dir  (management at port {ports.acme_management})",
             ),
             *([("The CA with its faults", spoilt)] if self.faults else []),
-            ("DNS", f"{LOCAL}:{ports.dns}"),
+            ("DNS", f"{LOCAL}:{ports.dns}  (with the operator's zone {ORIGIN})"),
             ("Customers' web server", f"http://{LOCAL}:{ports.http}  (TLS at port {ports.tls})"),
         ]
 
@@ -133,16 +140,20 @@ class Town:
 
         Raises PortBusy, ProgramMissing, ProgramFailed; what was started by then is for `stop` to end.
         """
-        for name in ("acme", "acme_management", "dns", "dns_management"):
-            require_free(self.listen, name, getattr(self.ports, name), udp=name == "dns")
-        names = ["panel", "cards", "mailbox", "smtp", "http", "tls", *(["faults"] if self.faults else [])]
+        for name in ("acme", "acme_management", "names", "dns_management"):
+            require_free(self.listen, name, getattr(self.ports, name), udp=name == "names")
+        names = ["panel", "cards", "mailbox", "smtp", "http", "tls", "dns"]
+        names += ["faults"] if self.faults else []
         for name in names:
             self.bound[name] = bind(self.listen, name, getattr(self.ports, name))
         bin_dir = self.directory / "bin"
         ports = self.ports
         self.name_server = NameServer(
-            self.directory, bin_dir, self.listen, ports.dns, ports.dns_management, self.environ
+            self.directory, bin_dir, self.listen, ports.names, ports.dns_management, self.environ
         )
+        answering = Answering(self.zone, ports.names)
+        self.stops.append(answering.stop)
+        await answering.start(self.listen, ports.dns, self.bound["dns"])
         self.pebble = Pebble(self.pebble_directory, bin_dir, self.listen, ports, self.environ)
         self.stops += [self.name_server.stop, self.pebble.stop]
         await asyncio.gather(self.name_server.start(), self.pebble.start())

@@ -21,7 +21,8 @@ def test_the_defaults_are_the_agreed_ones() -> None:
         8300,
         8025,
     )
-    assert (ports.acme, ports.acme_management, ports.dns, ports.dns_management) == (14000, 15000, 8053, 8055)
+    assert (ports.acme, ports.acme_management) == (14000, 15000)
+    assert (ports.dns, ports.names, ports.dns_management) == (8053, 8054, 8055)
     assert (ports.http, ports.tls) == (5002, 5001)
 
 
