@@ -22,6 +22,7 @@ from sandbox.faults.proxy import FaultProxy
 from sandbox.hosting.company import Company
 from sandbox.hosting.domains import Domains
 from sandbox.hosting.panel import Panel
+from sandbox.hosting.portal_door import PORTAL_NAME, PortalDoor
 from sandbox.hosting.sites import Certificates, sites
 from sandbox.mailbox import Mailbox, Postman, Reader
 from sandbox.names import NameServer
@@ -99,6 +100,7 @@ class Town:
             "VALIDATION_NAMESERVERS": f"{LOCAL}:{self.ports.dns}",
             "VALIDATION_ALLOWED_NETWORKS": "127.0.0.0/8",
             "VALIDATION_HTTP_PORT": str(self.ports.http),
+            "CHALLENGE_REDIRECT_URL": f"http://{PORTAL_NAME}:{self.ports.http}",
             "DELEGATION_ZONE": ORIGIN,
             "DELEGATION_SERVER": f"{LOCAL}:{self.ports.dns}",
             "DELEGATION_TSIG_NAME": KEY_NAME,
@@ -189,7 +191,9 @@ class Town:
         """Start the panel and the customers' web servers."""
         pages = Pages("Hosting panel", self.links("Hosting panel"))
         panel = Panel(company, pages, self.health, self.portal_url, self.ports.http, self.ports.tls)
-        visitors = sites(company.domains, company.certificates, pages)
+        portal = PortalDoor(self.portal_url)
+        self.stops.append(portal.stop)
+        visitors = sites(company.domains, company.certificates, pages, portal)
         await self.serve("panel", panel.app())
         await self.serve("http", visitors)
         await self.serve("tls", visitors, company.certificates.listening_context())

@@ -1,4 +1,4 @@
-"""The panel for scripts: records, files and certificates as JSON."""
+"""The panel for scripts: records, files, redirects and certificates as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from sandbox.hosting.bundle import read_pem, read_zip
 from sandbox.hosting.company import Company, Refused
-from sandbox.hosting.domains import File
+from sandbox.hosting.domains import File, Redirect
 from sandbox.names import Record
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -38,12 +38,14 @@ class Api:
             Route("/api/records", answered(self.remove_record), methods=["DELETE"]),
             Route("/api/files", answered(self.add_file), methods=["POST"]),
             Route("/api/files", answered(self.remove_file), methods=["DELETE"]),
+            Route("/api/redirects", answered(self.add_redirect), methods=["POST"]),
+            Route("/api/redirects", answered(self.remove_redirect), methods=["DELETE"]),
             Route("/api/certificates", answered(self.install), methods=["POST"]),
             Route("/api/certificates", answered(self.uninstall), methods=["DELETE"]),
         ]
 
     async def domains(self, request: Request) -> Response:
-        """Every domain with its records, files and certificates."""
+        """Every domain with its records, files, redirects and certificates."""
         company = self.company
         return JSONResponse(
             {
@@ -52,6 +54,7 @@ class Api:
                         "name": domain.name,
                         "records": [record.as_dict() for record in domain.records],
                         "files": [file.as_dict() for file in domain.files],
+                        "redirects": [redirect.as_dict() for redirect in domain.redirects],
                         "certificates": [
                             item.as_dict() for item in company.certificates.of_domain(domain.name)
                         ],
@@ -94,6 +97,18 @@ class Api:
             self.company.withdraw_file(File.read(text(body, "host"), text(body, "path"), "")),
             "There is no such file.",
         )
+
+    async def add_redirect(self, request: Request) -> Response:
+        """Send challenges of {host} to {target}."""
+        body = await read_body(request)
+        redirect = Redirect.read(text(body, "host"), text(body, "target"))
+        self.company.redirect(redirect)
+        return JSONResponse(redirect.as_dict(), status_code=201)
+
+    async def remove_redirect(self, request: Request) -> Response:
+        """Answer challenges of {host} with files again."""
+        there = self.company.end_redirect(text(await read_body(request), "host"))
+        return gone(there, "There is no such redirect.")
 
     async def install(self, request: Request) -> Response:
         """Serve {host?, chain, key}, or a form with the field `zip`; without host: for the certificate's names."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sandbox.hosting.bundle import Bundle, BundleRefused
-from sandbox.hosting.domains import Domains, File, FileRefused, read_host
+from sandbox.hosting.domains import Domains, File, FileRefused, Redirect, read_host
 from sandbox.hosting.sites import Certificates, Installed
 from sandbox.names import NameServer, Record, RecordRefused
 
@@ -39,6 +39,14 @@ class Company:
     def withdraw_file(self, file: File) -> bool:
         """Take a file away; whether it was there."""
         return self.domains.remove_file(file.host, file.path)
+
+    def redirect(self, redirect: Redirect) -> None:
+        """Send challenges elsewhere, live on return."""
+        self.domains.add_redirect(redirect)
+
+    def end_redirect(self, host: str) -> bool:
+        """Answer challenges with files again; whether there was a redirect; raises FileRefused."""
+        return self.domains.remove_redirect(read_host(host))
 
     def install(self, bundle: Bundle, host: str = "") -> list[Installed]:
         """Serve a certificate for `host`, or for each of its own names when none is given.

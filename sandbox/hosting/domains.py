@@ -14,6 +14,9 @@ from sandbox.names import Record, RecordRefused, read_name
 SECOND_LEVELS = frozenset({"ac", "co", "com", "edu", "gob", "gov", "net", "org"})
 MAX_FILE = 100_000
 MOST_VALUES = 4
+# Where a CA asks for the file of an http-01 challenge (RFC 8555 §8.3).
+CHALLENGES = "/.well-known/acme-challenge/"
+LONGEST_TARGET = 500
 
 
 class FileRefused(ValueError):
@@ -40,6 +43,23 @@ class File:
         return asdict(self)
 
 
+@dataclass(frozen=True, order=True)
+class Redirect:
+    """Where one host sends everybody who asks for a challenge; the name of the file follows after `target`."""
+
+    host: str
+    target: str
+
+    @classmethod
+    def read(cls, host: str, target: str) -> Redirect:
+        """A redirect from what somebody typed; raises FileRefused."""
+        return cls(read_host(host), read_target(target))
+
+    def as_dict(self) -> dict[str, str]:
+        """The redirect as JSON shows it."""
+        return asdict(self)
+
+
 def read_host(text: str) -> str:
     """A host name in lower-case A-labels; raises FileRefused."""
     try:
@@ -58,6 +78,17 @@ def read_path(text: str) -> str:
     return path
 
 
+def read_target(text: str) -> str:
+    """An address to redirect to, ending with the slash that the file's name follows; raises FileRefused."""
+    target = text.strip().removesuffix("$1")
+    parts = urlsplit(target)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or not target.isprintable():
+        raise FileRefused("The address to redirect to begins with http:// or https:// and names a host.")
+    if parts.query or parts.fragment or " " in target or len(target) > LONGEST_TARGET:
+        raise FileRefused("The address to redirect to ends with its path, without ? or # and without blanks.")
+    return target if target.endswith("/") else f"{target}/"
+
+
 def domain_of(name: str) -> str:
     """The domain under which the panel lists `name`."""
     labels = [label for label in name.split(".") if not label.startswith("_")] or name.split(".")
@@ -72,16 +103,18 @@ class Domain:
     name: str
     records: list[Record]
     files: list[File]
+    redirects: list[Redirect]
 
 
 class Domains:
-    """Every record and file, in memory and in one JSON file."""
+    """Every record, file and redirect, in memory and in one JSON file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.names: set[str] = set()
         self.records: dict[Record, None] = {}  # in the order of publishing
         self.files: dict[tuple[str, str], File] = {}
+        self.redirects: dict[str, Redirect] = {}
         if path.exists():
             self.load(json.loads(path.read_text()))
 
@@ -90,6 +123,7 @@ class Domains:
         self.names = {entry["name"] for entry in state.get("domains", [])}
         self.records = {Record(**entry): None for entry in state.get("records", [])}
         self.files = {(entry["host"], entry["path"]): File(**entry) for entry in state.get("files", [])}
+        self.redirects = {entry["host"]: Redirect(**entry) for entry in state.get("redirects", [])}
 
     def save(self) -> None:
         """Write everything, so that a crash leaves either the old or the new file."""
@@ -97,6 +131,7 @@ class Domains:
             "domains": [{"name": name} for name in sorted(self.names)],
             "records": [record.as_dict() for record in self.records],
             "files": [file.as_dict() for file in sorted(self.files.values())],
+            "redirects": [redirect.as_dict() for redirect in sorted(self.redirects.values())],
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         replacement = self.path.with_suffix(".new")
@@ -150,11 +185,24 @@ class Domains:
         self.save()
         return there
 
+    def add_redirect(self, redirect: Redirect) -> None:
+        """Send challenges elsewhere; it replaces what the host did before."""
+        self.names.add(domain_of(redirect.host))
+        self.redirects[redirect.host] = redirect
+        self.save()
+
+    def remove_redirect(self, host: str) -> bool:
+        """Answer challenges with files again; whether there was a redirect."""
+        there = self.redirects.pop(host, None) is not None
+        self.save()
+        return there
+
     def remove_domain(self, domain: str) -> list[str]:
         """Forget a domain and all under it; returns the names whose records are gone."""
         gone = [record for record in self.records if domain_of(record.name) == domain]
         self.records = {record: None for record in self.records if domain_of(record.name) != domain}
         self.files = {key: file for key, file in self.files.items() if domain_of(file.host) != domain}
+        self.redirects = {host: kept for host, kept in self.redirects.items() if domain_of(host) != domain}
         self.names.discard(domain)
         self.save()
         return sorted({record.name for record in gone})
@@ -171,9 +219,16 @@ class Domains:
         """The file a web server finds for `host` and the decoded `path`."""
         return self.files.get((host, path))
 
+    def redirected(self, host: str, path: str) -> str:
+        """Where `host` sends a visitor of `path`; empty where it stays."""
+        redirect = self.redirects.get(host)
+        if redirect is None or not path.startswith(CHALLENGES):
+            return ""
+        return redirect.target + path.removeprefix(CHALLENGES)
+
     def hosts(self) -> set[str]:
-        """Hosts that have a file."""
-        return {host for host, _ in self.files}
+        """Hosts that have a file or a redirect."""
+        return {host for host, _ in self.files} | set(self.redirects)
 
     def all(self, also: Iterable[str] = ()) -> list[Domain]:
         """Every domain in order; `also` names hosts known from elsewhere, such as installed certificates."""
@@ -186,4 +241,5 @@ class Domains:
             name,
             sorted(record for record in self.records if domain_of(record.name) == name),
             sorted(file for file in self.files.values() if domain_of(file.host) == name),
+            sorted(redirect for redirect in self.redirects.values() if domain_of(redirect.host) == name),
         )

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from sandbox.hosting.api import Api
 from sandbox.hosting.bundle import Bundle, read_pem, read_zip
 from sandbox.hosting.company import Company, Refused
-from sandbox.hosting.domains import File, domain_of
+from sandbox.hosting.domains import File, Redirect, domain_of
 from sandbox.names import RECORD_TYPES, Record
 from sandbox.pages import Pages, static
 
@@ -110,12 +110,17 @@ class Panel:
     def show_publish(self, values: dict[str, str], problem: str = "") -> Response:
         """The publish form with `values`, and what was wrong with them."""
         kind = values.get("type", "TXT")
-        values = {
-            key: values.get(key, "") for key in ("name", "value", "host", "path", "content", "return_to")
-        }
-        values["type"] = "file" if kind.lower() == "file" else kind.upper()
+        keys = ("name", "value", "host", "path", "content", "target", "return_to")
+        values = {key: values.get(key, "") for key in keys}
+        values["type"] = kind.lower() if kind.lower() in {"file", "redirect"} else kind.upper()
+        named = values["host"] or values["name"]
         return self.pages.render(
-            "publish.html", 400 if problem else 200, values=values, problem=problem, types=RECORD_TYPES
+            "publish.html",
+            400 if problem else 200,
+            values=values,
+            problem=problem,
+            types=RECORD_TYPES,
+            domain=domain_of(named) if problem and "." in named else "",
         )
 
     async def publish(self, request: Request) -> Response:
@@ -127,6 +132,10 @@ class Panel:
                 file = File.read(values.get("host", ""), values.get("path", ""), values.get("content", ""))
                 self.company.publish_file(file)
                 shown = {"type": "file", "host": file.host, "path": file.path}
+            elif values.get("type", "").lower() == "redirect":
+                redirect = Redirect.read(values.get("host", ""), values.get("target", ""))
+                self.company.redirect(redirect)
+                shown = {"type": "redirect", **redirect.as_dict()}
             else:
                 record = Record.read(values.get("type", ""), values.get("name", ""), values.get("value", ""))
                 await self.company.publish_record(record)
@@ -140,7 +149,7 @@ class Panel:
 
     async def published(self, request: Request) -> Response:
         """Say that something is live, and the way back to the portal."""
-        keys = ("type", "name", "value", "host", "path")
+        keys = ("type", "name", "value", "host", "path", "target")
         values = {key: request.query_params.get(key, "") for key in keys}
         named = values["host"] or values["name"]
         return self.pages.render(
@@ -164,6 +173,9 @@ class Panel:
                     file = File.read(field(form, "host"), field(form, "path"), "")
                     self.company.withdraw_file(file)
                     name = file.host
+                elif field(form, "type") == "redirect":
+                    name = field(form, "host")
+                    self.company.end_redirect(name)
                 else:
                     record = Record.read(field(form, "type"), field(form, "name"), field(form, "value"))
                     await self.company.withdraw_record(record)

@@ -12,12 +12,13 @@ from pathlib import Path
 from cryptography import x509
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from sandbox.certs import self_signed, write_private
 from sandbox.hosting.bundle import CERTIFICATE_PEM, Bundle
 from sandbox.hosting.domains import Domains, domain_of
+from sandbox.hosting.portal_door import PortalDoor
 from sandbox.names import RecordRefused, read_name
 from sandbox.pages import Pages
 
@@ -145,11 +146,16 @@ def server_context(pem: Path) -> ssl.SSLContext:
     return context
 
 
-def sites(domains: Domains, certificates: Certificates, pages: Pages) -> Starlette:
-    """The web server behind every customer's domain, over HTTP and TLS alike."""
+def sites(domains: Domains, certificates: Certificates, pages: Pages, portal: PortalDoor) -> Starlette:
+    """The web server behind every customer's domain and the portal's own name, over HTTP and TLS alike."""
 
     async def visit(request: Request) -> Response:
         host = visited_host(request.headers)
+        if host == portal.name:
+            return await portal.visit(request)
+        elsewhere = domains.redirected(host, request.url.path)
+        if elsewhere:
+            return RedirectResponse(elsewhere, status_code=301, headers={"Cache-Control": "no-store"})
         file = domains.file_at(host, request.url.path) if host else None
         if file is not None:
             return PlainTextResponse(file.content, headers={"Cache-Control": "no-store"})
