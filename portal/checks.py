@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from portal.theme import stylesheet
 
 SANDBOX_SECRETS = {"sk_test_sandbox", "whsec_sandbox"}
+SANDBOX_ZONE_KEY = "c2FuZGJveC1kZWxlZ2F0aW9uLXpvbmUta2V5"
 
 
 def unsafe_settings() -> list[str]:
@@ -55,6 +56,7 @@ def _rules() -> list[tuple[bool, str]]:
             ),
             "DELEGATION_ZONE needs DELEGATION_SERVER, DELEGATION_TSIG_NAME and DELEGATION_TSIG_SECRET.",
         ),
+        (settings.DELEGATION_TSIG_SECRET == SANDBOX_ZONE_KEY, "DELEGATION_TSIG_SECRET must be your own."),
         (not settings.REDIS_URL, "REDIS_URL must be set: rate limits have to hold across all web processes."),
         (settings.CELERY_BROKER_URL.startswith("filesystem"), "CELERY_BROKER_URL must name a Redis server."),
     ]

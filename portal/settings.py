@@ -261,6 +261,8 @@ VALIDATION_ALLOWED_NETWORKS = env_list("VALIDATION_ALLOWED_NETWORKS", "127.0.0.0
 VALIDATION_HTTP_PORT = env_int("VALIDATION_HTTP_PORT", 5002 if SANDBOX else 80)
 VALIDATION_RESERVED_NAMES = env_bool("VALIDATION_RESERVED_NAMES", SANDBOX)
 INSTALLATION_TLS_PORT = env_int("INSTALLATION_TLS_PORT", 5001 if SANDBOX else 443)
+# Where customers' web servers send CAs that ask for a challenge, where that is not PORTAL_URL.
+CHALLENGE_REDIRECT_URL = env_str("CHALLENGE_REDIRECT_URL").rstrip("/")
 # The operator's own zone for CNAMEs of customers; written by dynamic update (RFC 2136) with TSIG.
 DELEGATION_ZONE = env_str("DELEGATION_ZONE").strip(".").lower()
 DELEGATION_SERVER = env_str("DELEGATION_SERVER")

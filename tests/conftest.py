@@ -15,6 +15,8 @@ if "VAR_DIR" not in os.environ:
     atexit.register(shutil.rmtree, os.environ["VAR_DIR"], ignore_errors=True)
 os.environ.setdefault("PLAIN_STATIC", "1")
 os.environ.setdefault("EMAIL_BACKEND", "django.core.mail.backends.locmem.EmailBackend")
+# The default, http://localhost:8000, is no place that a CA could be redirected to.
+os.environ.setdefault("CHALLENGE_REDIRECT_URL", "https://portal.example")
 os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
 
 import django

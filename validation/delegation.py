@@ -63,7 +63,16 @@ def kinds_for(identifier: str) -> list[str]:
     if Name(identifier).is_ip:
         return []
     kinds = [Delegation.Kind.CNAME.value] if settings.DELEGATION_ZONE else []
-    return [*kinds, Delegation.Kind.REDIRECT.value]
+    return [*kinds, Delegation.Kind.REDIRECT.value] if redirects_arrive() else kinds
+
+
+def redirects_arrive() -> bool:
+    """True where a CA may be redirected to this portal: no bare host, no IP address, no port of its own."""
+    return Fetcher.configured().would_follow(f"{_redirect_base()}/")
+
+
+def _redirect_base() -> str:
+    return str(settings.CHALLENGE_REDIRECT_URL or settings.PORTAL_URL)
 
 
 def offer(owner: User, identifier: str, kind: str, now: datetime) -> Delegation:
@@ -98,7 +107,7 @@ def line(row: Delegation) -> str:
 
 def redirect_to(row: Delegation) -> str:
     """Return where the customer's web server sends challenges; the token follows after the last slash."""
-    return f"{settings.PORTAL_URL}{reverse('challenge-redirect', args=[row.label, 'x'])[:-1]}"
+    return f"{_redirect_base()}{reverse('challenge-redirect', args=[row.label, 'x'])[:-1]}"
 
 
 def answers(owner: User, proofs: Iterable[tuple[str, str]]) -> bool:

@@ -101,6 +101,14 @@ class Fetcher:
         with ThreadPoolExecutor(max_workers=len(addresses)) as pool:
             return list(pool.map(lambda address: self._shown(name, address, port, deadline), addresses))
 
+    def would_follow(self, url: str) -> bool:
+        """True where a redirect may lead to this URL: a DNS name at a port where the CA goes too."""
+        try:
+            self._target(url, redirected=True)
+        except Unreachable:
+            return False
+        return True
+
     # --- walking ------------------------------------------------------------------------------------
 
     def _first(self, url: str, deadline: Deadline) -> FetchReport:

@@ -40,6 +40,22 @@ class Way:
         return self.row.last_finding if self.row is not None else None
 
     @property
+    def published_as(self) -> dict[str, str]:
+        """Return the fields in which a hosting company asks for it."""
+        if self.row is None:
+            return {}
+        if self.kind == Delegation.Kind.REDIRECT:
+            return {
+                "type": "redirect",
+                "host": self.row.identifier,
+                "target": delegation.redirect_to(self.row),
+            }
+        if self.kind == Delegation.Kind.PERSIST:
+            name = f"{persisting.LABEL}.{self.row.identifier}"
+            return {"type": "TXT", "name": name, "value": persisting.value(self.row)}
+        return {"type": "CNAME", "name": f"{LABEL}.{self.row.identifier}", "value": self.row.target}
+
+    @property
     def rows(self) -> list[Row]:
         """Return what to copy into the provider's form, or the rule for the web server."""
         if self.row is None:
@@ -57,10 +73,28 @@ class OnceName:
     ascii: str
     texts: Sequence[str]
     ways: Sequence[Way]
+    only_wildcard: bool = False
 
     @property
     def stands(self) -> bool:
         return any(way.stands for way in self.ways)
+
+    @property
+    def why_not(self) -> str:
+        """Return why there is no way for this name; "" where there is one."""
+        if self.ways:
+            return ""
+        if Name(self.ascii).is_ip:
+            return _("There is no such way for an IP address: show it by HTTP each time.")
+        if self.only_wildcard and delegation.redirects_arrive():
+            return _(
+                "A wildcard can be set up by a DNS record only, and we have no zone that it could lead to."
+                " Show it by DNS TXT Record each time."
+            )
+        return _(
+            "We have no zone that a record could lead to, and no address that a certificate authority could be sent"
+            " to. Show the name in step 4 each time."
+        )
 
     @property
     def shown(self) -> list[Way]:
@@ -78,7 +112,13 @@ def names_of(activation: Activation, now: datetime) -> list[OnceName]:
     known = {(row.identifier, row.kind): row for row in rows}
     account = standing_account(activation)
     return [
-        OnceName(position, ascii_name, written, _ways(ascii_name, written, known, account is not None))
+        OnceName(
+            position,
+            ascii_name,
+            written,
+            _ways(ascii_name, written, known, account is not None),
+            only_wildcard=_only_wildcard(written),
+        )
         for position, (ascii_name, written) in enumerate(texts.items(), start=1)
     ]
 
@@ -98,15 +138,18 @@ def _ways(
     known: dict[tuple[str, str], Delegation],
     has_account: bool,
 ) -> list[Way]:
-    only_wildcard = all(text.startswith("*.") for text in written)
     kinds = [
         kind
         for kind in delegation.kinds_for(ascii_name)
-        if kind != Delegation.Kind.REDIRECT or not only_wildcard
+        if kind != Delegation.Kind.REDIRECT or not _only_wildcard(written)
     ]
     if has_account and not Name(ascii_name).is_ip:
         kinds.append(Delegation.Kind.PERSIST.value)
     return [Way(kind, Delegation.Kind(kind).label, known.get((ascii_name, kind))) for kind in kinds]
+
+
+def _only_wildcard(written: Sequence[str]) -> bool:
+    return all(text.startswith("*.") for text in written)
 
 
 def want(activation: Activation, position: int, kind: str, *, by: User, now: datetime) -> Delegation:
@@ -162,6 +205,15 @@ def _rules(row: Delegation) -> list[Row]:
     ]
 
 
-def recommended() -> bool:
-    """True where the operator has a zone for CNAMEs: then no certificate after the first needs its customer."""
-    return bool(settings.DELEGATION_ZONE)
+def recommended(activation: Activation) -> bool:
+    """True where one DNS record is enough for good: the operator has a zone for it, or the CA takes standing records."""
+    names = [name for name in activation.names.all() if not Name(name.ascii).is_ip]
+    return bool(names) and (bool(settings.DELEGATION_ZONE) or standing_account(activation) is not None)
+
+
+def offered(activation: Activation) -> bool:
+    """True where any name of the plan can be set up once, by whatever way."""
+    redirected = delegation.redirects_arrive() and any(
+        not name.wildcard and not Name(name.ascii).is_ip for name in activation.names.all()
+    )
+    return redirected or recommended(activation)

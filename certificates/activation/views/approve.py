@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urlencode
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -20,6 +18,7 @@ from certificates import issuance as wishes
 from certificates.activation import handing_off, steps
 from certificates.activation.approving import Approval, NameToShow, approval_of
 from certificates.activation.saving.story import note
+from certificates.activation.views import hosting_panel
 from certificates.activation.views.door import author_of, of_plan, of_step, page
 from certificates.issuance import NotPossible
 from certificates.models import Activation, Certificate
@@ -207,9 +206,8 @@ def _context(request: HttpRequest, approval: Approval) -> dict[str, Any]:
 def panel_link(request: HttpRequest, name: NameToShow, return_to: str) -> str:
     """The pretend hosting panel of the sandbox with the fields filled in; "" in production."""
     instruction = name.instruction
-    if not settings.HOSTING_PANEL_URL or instruction is None:
+    if instruction is None:
         return ""
-    back = request.build_absolute_uri(return_to)
     if instruction.kind == "dns":
         fields = {"type": "TXT", "name": instruction.full_name, "value": instruction.value}
     else:
@@ -219,4 +217,4 @@ def panel_link(request: HttpRequest, name: NameToShow, return_to: str) -> str:
             "path": instruction.path,
             "content": instruction.content,
         }
-    return f"{settings.HOSTING_PANEL_URL}/publish?{urlencode(fields | {'return_to': back})}"
+    return hosting_panel.link(request, fields, return_to)

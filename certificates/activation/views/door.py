@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib import messages
@@ -92,7 +92,9 @@ def page(
         "since": step.version(activation),
         "draft": activation.drafts.get(step.slug),
         "failure": _failure(activation),
-        "once": once.recommended(),
+        # Called by the pages that invite to it, and by no other.
+        "once_recommended": partial(once.recommended, activation),
+        "once_offered": partial(once.offered, activation),
     }
     return render(request, f"certificates/activation/{template}", context | more, status=status)
 

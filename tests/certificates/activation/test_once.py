@@ -28,12 +28,82 @@ def test_it_recommends_itself_where_the_method_is_chosen(wizard):
     assert wizard.url("activation-once") in wizard.get("activation-methods").content.decode()
 
 
+def test_the_recommendation_stands_before_the_methods_and_is_two_sentences(wizard):
+    wizard.csr()
+    wizard.contacts()
+    page = wizard.get("activation-methods").content.decode()
+    start = page.index("Recommended: validate once")
+    assert start < page.index('type="radio"')
+    told = page[page.index("<p>", start) : page.index("<a ", start)]
+    assert told.count(".") == 2
+
+
 def test_without_a_zone_it_is_not_recommended(wizard, settings):
     settings.DELEGATION_ZONE = ""
     wizard.csr()
     wizard.contacts()
     assert "validate once" not in wizard.get("activation-methods").content.decode()
     assert "CNAME" not in once(wizard)
+    wizard.finish("http-01")
+    page = wizard.get("activation-approve").content.decode()
+    assert "Never again?" in page
+    assert "one line to your web server" in page
+
+
+@pytest.mark.parametrize(
+    "here", ["http://localhost:8000", "https://192.0.2.1", "https://portal.example:8443"]
+)
+def test_a_portal_that_no_ca_can_be_sent_to_offers_no_redirect(wizard, settings, here):
+    settings.CHALLENGE_REDIRECT_URL, settings.PORTAL_URL = "", here
+    wizard.csr()
+    page = once(wizard)
+    assert "Show the record" in page
+    assert "Show the line" not in page
+    assert wizard.post("activation-once-want", {"kind": "redirect"}, 1).status_code == 404
+    settings.PORTAL_URL = "https://portal.example"
+    assert "Show the line" in once(wizard)
+
+
+def test_where_nothing_can_be_set_up_nobody_is_invited_and_the_page_says_why(wizard, settings):
+    settings.DELEGATION_ZONE = settings.CHALLENGE_REDIRECT_URL = ""
+    settings.PORTAL_URL = "http://localhost:8000"
+    wizard.csr()
+    wizard.contacts()
+    assert "alidate once" not in wizard.get("activation-methods").content.decode()
+    wizard.finish()
+    page = wizard.get("activation-approve").content.decode()
+    assert "Never again?" not in page
+    assert wizard.url("activation-once") not in page
+    page = once(wizard)
+    assert "Not possible for this certificate" in page
+    assert "We have no zone that a record could lead to" in page
+    assert "proves itself" not in page
+    assert "What this means" not in page
+
+
+def test_a_wildcard_without_a_zone_reads_why_and_how_to_go_on(wizard_for, settings):
+    settings.DELEGATION_ZONE = ""
+    wizard = wizard_for("*.shop.example")
+    wizard.csr()
+    wizard.contacts()
+    wizard.finish()
+    assert "Never again?" not in wizard.get("activation-approve").content.decode()
+    assert "A wildcard can be set up by a DNS record only" in once(wizard)
+
+
+def test_the_sandbox_leads_to_its_hosting_panel_with_the_fields_filled_in(wizard, settings):
+    wizard.csr()
+    for kind in ("cname", "redirect"):
+        wizard.post("activation-once-want", {"kind": kind}, 1)
+    label = {row.kind: row.label for row in Delegation.objects.all()}
+    page = once(wizard)
+    assert f"/publish?type=CNAME&amp;name=_acme-challenge.shop.example&amp;value={label['cname']}." in page
+    assert (
+        "/publish?type=redirect&amp;host=shop.example&amp;target=https%3A%2F%2Fportal.example%2Fdcv%2F"
+        in page
+    )
+    settings.HOSTING_PANEL_URL = ""
+    assert "pretend hosting panel" not in once(wizard)
 
 
 def test_a_wildcard_and_its_base_are_set_up_together_and_by_dns(wizard_for):
@@ -92,7 +162,9 @@ def test_all_in_place_says_that_there_is_nothing_more_to_do(wizard):
     Delegation.objects.update(
         seen_at=timezone.now(), finding={"slug": "delegation_in_place", "in_place": True}
     )
-    assert "All names prove themselves" in once(wizard)
+    page = once(wizard)
+    assert "All names prove themselves" in page
+    assert "Go on with the setup" in page
 
 
 @pytest.mark.parametrize(("position", "kind"), [(1, ""), (1, "nonsense"), (2, "cname"), (0, "cname")])

@@ -58,7 +58,7 @@ def account(db, strict_pebble, bind, settings):
     settings.VALIDATION_NAMESERVERS = [f"127.0.0.1:{bind.port}"]
     settings.VALIDATION_HTTP_PORT = HTTP_PORT
     settings.VALIDATION_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    settings.PORTAL_URL = f"http://portal.test:{HTTP_PORT}"
+    settings.CHALLENGE_REDIRECT_URL = f"http://portal.test:{HTTP_PORT}"
     settings.ALLOWED_HOSTS = ["*"]
     return CaAccountFactory(
         directory_url=strict_pebble.directory_url,
