@@ -88,6 +88,9 @@ class Walk:
         if given.get("type", "").lower() == "file":
             body = {"host": given["host"], "path": given["path"], "content": given["content"]}
             answer = requests.post(f"{panel}/api/files", json=body, timeout=10)
+        elif given.get("type", "").lower() == "redirect":
+            body = {"host": given["host"], "target": given["target"]}
+            answer = requests.post(f"{panel}/api/redirects", json=body, timeout=10)
         else:
             body = {"type": given["type"], "name": given["name"], "value": given["value"]}
             answer = requests.post(f"{panel}/api/records", json=body, timeout=10)
@@ -130,11 +133,11 @@ def sign_up(walk: Walk) -> None:
             customer.submit("", login=walk.email, password=PASSWORD)
 
 
-def order(walk: Walk) -> None:
+def order(walk: Walk, name: str = NAME) -> None:
     customer = walk.customer
-    with walk.step(f"order DV for {NAME}, one year"):
+    with walk.step(f"order DV for {name}, one year"):
         customer.go("/products/").go(customer.link("/products/dv/order"))
-        customer.submit("", names=NAME, years="1")
+        customer.submit("", names=name, years="1")
         if "/confirm/" not in customer.url:
             raise Unexpected(f"Check out did not lead to the confirmation:\n{customer.summary()}")
     with walk.step("confirm with purchaser information and agreement"):
