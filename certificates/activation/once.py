@@ -123,6 +123,16 @@ def names_of(activation: Activation, now: datetime) -> list[OnceName]:
     ]
 
 
+def choice(names: Sequence[OnceName]) -> str:
+    """Return which method the standing arrangements answer, for whoever still has to choose one."""
+    redirected = {way.kind == Delegation.Kind.REDIRECT for name in names for way in name.ways if way.stands}
+    if redirected == {False}:
+        return _("As the method choose DNS TXT Record.")
+    if redirected == {True}:
+        return _("As the method choose HTTP.")
+    return _("As the method choose DNS TXT Record where you added a record, and HTTP where you added a line.")
+
+
 def standing_account(activation: Activation) -> CaAccount | None:
     """Return the account that a standing record can name: this customer's alone, opened, at a CA that takes such records."""
     house = CaAccount.objects.for_product(activation.plan.product).first()

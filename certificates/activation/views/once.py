@@ -27,6 +27,7 @@ def page(request: HttpRequest, activation: Activation) -> HttpResponse:
         "plan": activation.plan,
         "order": activation.plan.item.order,
         "names": [(name, _ways(request, name, here)) for name in names],
+        "choice": once.choice(names),
         "possible": any(name.ways for name in names),
         "under_way": not Certificate.objects.filter(plan=activation.plan).exists(),
         "all_stand": bool(names) and all(name.stands for name in names),
