@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.hosting.domains import Domains, File, FileRefused, domain_of
+from sandbox.hosting.domains import Domains, File, FileRefused, Redirect, domain_of
 from sandbox.names import Record, RecordRefused
 
 
@@ -60,6 +60,26 @@ def test_removing_a_domain_takes_all_of_it_and_nothing_else(tmp_path: Path) -> N
     assert [domain.name for domain in kept.all()] == ["example.net"]
     assert kept.record_names() == ["example.net"]
     assert kept.hosts() == {"example.net"}
+
+
+def test_a_redirect_takes_challenges_of_its_host_and_nothing_else(tmp_path: Path) -> None:
+    domains = Domains(tmp_path / "hosting.json")
+    domains.add_redirect(Redirect.read("Shop.example", "http://portal.example/dcv/label/$1"))
+    kept = Domains(tmp_path / "hosting.json")
+    challenge = "/.well-known/acme-challenge/token"
+    assert kept.redirected("shop.example", challenge) == "http://portal.example/dcv/label/token"
+    assert kept.redirected("shop.example", "/index.html") == ""
+    assert kept.redirected("www.shop.example", challenge) == ""
+    assert kept.remove_domain("shop.example") == []
+    assert kept.redirected("shop.example", challenge) == ""
+
+
+@pytest.mark.parametrize(
+    "target", ["", "portal.example/dcv/", "javascript:alert(1)", "http:///dcv/", "http://x.example/?a=", "http://x.example/a b/"]
+)  # fmt: skip
+def test_a_redirect_leads_to_a_web_address(target: str) -> None:
+    with pytest.raises(FileRefused):
+        Redirect.read("shop.example", target)
 
 
 def test_old_txt_values_make_room_for_new_ones(tmp_path):

@@ -189,6 +189,31 @@ def test_files_belong_to_one_host(town: RunningTown) -> None:
     assert visit(town, "files.example.com", file["path"]).status_code == 404
 
 
+def test_a_redirect_of_challenges_is_published_shown_and_taken_away(town: RunningTown) -> None:
+    filled = {"type": "redirect", "host": "away.example.com", "target": "http://elsewhere.example/dcv/x/"}
+    form = httpx.get(f"{town.panel}/publish", params=filled)
+    assert 'value="away.example.com"' in form.text
+    done = httpx.post(f"{town.panel}/publish", data=filled, follow_redirects=True)
+    assert "now sends challenges on" in done.text
+    sent = visit(town, "away.example.com", "/.well-known/acme-challenge/token")
+    assert (sent.status_code, sent.headers["location"]) == (301, "http://elsewhere.example/dcv/x/token")
+    assert "http://elsewhere.example/dcv/x/" in httpx.get(f"{town.panel}/domains/example.com").text
+    refused = httpx.post(f"{town.panel}/publish", data={**filled, "target": "elsewhere"})
+    assert refused.status_code == 400
+    assert "begins with http://" in refused.text
+    httpx.post(f"{town.panel}/withdraw", data=filled)
+    assert visit(town, "away.example.com", "/.well-known/acme-challenge/token").status_code == 404
+
+
+def test_an_alias_that_is_in_the_way_of_a_record_leads_to_what_is_there(town: RunningTown) -> None:
+    name = "_acme-challenge.taken.example.net"
+    httpx.post(f"{town.panel}/publish", data={"type": "TXT", "name": name, "value": "old"})
+    alias = {"type": "CNAME", "name": name, "value": "x.dcv.sandbox.example"}
+    refused = httpx.post(f"{town.panel}/publish", data=alias)
+    assert refused.status_code == 400
+    assert 'href="/domains/example.net"' in refused.text
+
+
 def test_a_person_publishes_by_one_button_and_is_led_back_to_the_portal_only(town: RunningTown) -> None:
     back = f"{town.env['PORTAL_URL']}/plans/7/"
     filled = {"type": "TXT", "name": "_acme-challenge.click.example.com", "value": "v4lue", "return_to": back}
