@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from sandbox.zone import KEY_SECRET
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 OURS = [name for name, service in COMPOSE["services"].items() if service.get("build") == "."]
@@ -35,6 +37,7 @@ UNSAFE = {
     "SECRET_KEY": "short",
     "STRIPE_SECRET_KEY": "sk_test_sandbox",
     "STRIPE_WEBHOOK_SECRET": "whsec_sandbox",
+    "DELEGATION_TSIG_SECRET": KEY_SECRET,
     "VALIDATION_ALLOWED_NETWORKS": "10.0.0.0/8",
     "VALIDATION_RESERVED_NAMES": "1",
     "VALIDATION_HTTP_PORT": "8080",
