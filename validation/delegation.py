@@ -27,6 +27,7 @@ from validation import persisting
 from validation.fetcher import Fetcher
 from validation.key_authorization import LABEL, value_of
 from validation.models import Authorization, Challenge, Delegation, Publication
+from validation.models.authorization import Method
 from validation.problems import Finding
 from validation.resolver import Resolver
 from validation.zone_writer import ZoneTrouble, ZoneWriter
@@ -110,12 +111,21 @@ def redirect_to(row: Delegation) -> str:
     return f"{_redirect_base()}{reverse('challenge-redirect', args=[row.label, 'x'])[:-1]}"
 
 
-def answers(owner: User, proofs: Iterable[tuple[str, str]]) -> bool:
-    """True if what this customer has set up proves every (name, method) without them."""
-    rows = Delegation.objects.of(owner).standing().filter(kind__in=PROVES).values_list("identifier", "kind")
-    known = {(identifier, PROVES[kind]) for identifier, kind in rows}
-    wanted = set(proofs)
-    return bool(wanted) and wanted <= known
+def ways_of(kinds: Iterable[str], *, wildcard: bool) -> list[str]:
+    """Return the challenges that standing arrangements of these kinds answer at any CA, the surest first."""
+    there = set(kinds)
+    ways = [challenge for kind, challenge in PROVES.items() if kind in there]
+    return [way for way in ways if way != "http-01" or not wildcard]
+
+
+def answers(owner: User, names: Iterable[Name]) -> bool:
+    """True if what this customer has set up proves every name at any CA, without them."""
+    wanted = set(names)
+    rows = Delegation.objects.of(owner).standing().filter(identifier__in={name.ascii for name in wanted})
+    known: dict[str, list[str]] = {}
+    for identifier, kind in rows.values_list("identifier", "kind"):
+        known.setdefault(identifier, []).append(kind)
+    return bool(wanted) and all(ways_of(known.get(name.ascii, ()), wildcard=name.wildcard) for name in wanted)
 
 
 # --- serving what the CA will want -------------------------------------------------------------------------
@@ -244,6 +254,8 @@ def look(row: Delegation, now: datetime) -> Finding:
             warned_at=None if stands else row.warned_at,
         )
         _remember(row, finding, now, first=newly)
+        if newly:
+            _take_up(row, now)
         if broken_at is not None and now - broken_at >= WARN_AFTER and row.warned_at is None:
             _warn(row, now)
     return finding
@@ -275,6 +287,19 @@ def _remember(row: Delegation, finding: Finding, now: datetime, *, first: bool) 
             Action.DELEGATION_BROKEN, row, now=now, by="probing", name=row.identifier, kind=row.kind,
             finding=finding.slug,
         )  # fmt: skip
+
+
+def _take_up(row: Delegation, now: datetime) -> None:
+    """Names that wait for something to be published by hand are shown by what stands now, unless the CA is looking already."""
+    way = PROVES.get(row.kind)
+    waiting = Authorization.objects.of(row.owner).waiting().filter(identifier=row.identifier)
+    rows = waiting.exclude(method__in=[way, Method.PERSIST]).filter(
+        insisted_at__isnull=True, challenges__type=way
+    )
+    # The rows are held while that is looked up: issuance answers under the same lock.
+    for authorization in rows.select_for_update(of=("self",)) if way else ():
+        if not authorization.challenges.filter(answered_at__isnull=False).exists():
+            authorization.choose(str(way), now)
 
 
 def _warn(row: Delegation, now: datetime) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, OuterRef, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 
 from certificates.campaigns.closed import closed
@@ -14,8 +14,9 @@ from certificates.campaigns.taking_part import Why, judged
 from certificates.models import ActivationName, CaAccount
 from identifiers.names import Name
 from orders.models import Plan
-from validation import caa, delegation
+from validation import caa
 from validation.models import Delegation
+from validation.models.authorization import Method
 
 PLANS_SHOWN = 10
 NAMES_SHOWN = 50
@@ -92,9 +93,10 @@ def needing_people(names: QuerySet[ActivationName]) -> QuerySet[ActivationName]:
     standing = Delegation.objects.standing().filter(
         owner=OuterRef("activation__plan__owner"), identifier=OuterRef("ascii")
     )
-    for kind, method in delegation.PROVES.items():
-        names = names.exclude(Exists(standing.filter(kind=kind)), method=method)
-    return names
+    # Whoever approves by mail is asked all the same.
+    by_hand = names.exclude(Exists(standing.filter(kind=Delegation.Kind.CNAME)) & ~Q(method=Method.EMAIL))
+    redirected = Exists(standing.filter(kind=Delegation.Kind.REDIRECT))
+    return by_hand.exclude(redirected & Q(wildcard=False) & ~Q(method=Method.EMAIL))
 
 
 def _keys(names: QuerySet[ActivationName]) -> list[int]:

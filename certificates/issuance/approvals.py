@@ -44,14 +44,6 @@ def proof_for(owner: User, ascii_name: str, *, wildcard: bool) -> str:
     return str(Method.HTTP if by_redirect else Method.DNS)
 
 
-def proofs(owner: User, entries: Iterable[Entry]) -> list[tuple[str, str]]:
-    """Return (name, challenge) for each entry of an issuance's names."""
-    return [
-        (entry["ascii"], proof_for(owner, entry["ascii"], wildcard=entry["wildcard"]) if by_email(entry) else entry["method"])
-        for entry in entries
-    ]  # fmt: skip
-
-
 def by_email(entry: Entry) -> bool:
     return bool(entry["method"] == Method.EMAIL)
 

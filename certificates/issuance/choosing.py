@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from accounts.mail import write
 from audit.vocabulary import Action
 from certificates.held_up import MOVED, moved_text
-from certificates.issuance import approvals, breaker, closing, failing, limits, stopping
+from certificates.issuance import breaker, closing, failing, limits, stopping
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -105,7 +105,7 @@ def move(walk: Walk, why: str, held_up_for: timedelta) -> Done | None:
 
 def proves_itself(walk: Walk) -> bool:
     """True if the customer has set up once what answers any CA: moving on then asks nothing of them."""
-    return delegation.answers(walk.owner, approvals.proofs(walk.owner, walk.issuance.names))
+    return delegation.answers(walk.owner, walk.names)
 
 
 def shown(walk: Walk) -> bool:

@@ -1,8 +1,9 @@
-"""Where a customer's standing record answers the CA by itself, it is used instead of what they would have to publish."""
+"""Where what a customer has set up once answers the CA by itself, it is used instead of what they would have to publish."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Q
 
@@ -10,11 +11,22 @@ from certificates.connectors.base import AuthorizationFacts
 from certificates.issuance import evidence
 from certificates.issuance.walk import Walk
 from certificates.models import CaAccount
+from leases.prepared import Prepared
+from validation.delegation import ways_of
 from validation.models import Authorization, Delegation
 from validation.models.authorization import Method
 
-# A CA that has just refused the record is not asked about it again so soon: the customer shows the name by hand.
+# A CA that has just refused what stands is not asked about it again so soon: the customer shows the name by hand.
 DISTRUSTED_FOR = timedelta(days=7)
+
+_OWNER: Any = Delegation._meta.get_field("owner")
+_IDENTIFIER: Any = Delegation._meta.get_field("identifier")
+# Asked for every name of every order, and nearly always in vain.
+_standing = Prepared(
+    lambda owner, identifier: Delegation.objects.of(owner).over(identifier).standing().order_by(),
+    _OWNER,
+    _IDENTIFIER,
+)
 
 
 def is_offered(facts: AuthorizationFacts) -> bool:
@@ -22,18 +34,34 @@ def is_offered(facts: AuthorizationFacts) -> bool:
 
 
 def method_for(walk: Walk, facts: AuthorizationFacts, name: str, wildcard: bool, chosen: str) -> str:
-    """Return how the name is shown: by its standing record, if that stands and names this very account, else as chosen."""
-    if not is_offered(facts) or not evidence.speaks_for_one(walk):
+    """Return how the name is shown: by what stands for it and the CA offers, as chosen if that stands too or nothing does.
+
+    A standing record goes first where it names this very account: the CA needs no answer of ours for it.
+    """
+    rows = _standing(walk.owner.pk, name)
+    if not rows:
         return chosen
-    rows = Delegation.objects.of(walk.owner).over(name).standing()
-    rows = rows.filter(kind=Delegation.Kind.PERSIST, account_uri=walk.order.account.account_url)
-    if not (rows.filter(wildcard=True) if wildcard else rows).exists():
-        return chosen
+    offered = {challenge.type for challenge in facts.challenges}
+    ways = [way for way in ways_of((row.kind for row in rows), wildcard=wildcard) if way in offered]
+    ways.sort(key=lambda way: way != chosen)
+    if Method.PERSIST in offered and _has_record(walk, rows, wildcard):
+        ways.insert(0, str(Method.PERSIST))
+    trusted = (way for way in ways if way == chosen or not _was_refused(walk, name, wildcard, way))
+    return next(trusted, chosen)
+
+
+def _has_record(walk: Walk, rows: list[Delegation], wildcard: bool) -> bool:
+    mine = [row for row in rows if row.kind == Delegation.Kind.PERSIST and (row.wildcard or not wildcard)]
+    uris = {row.account_uri for row in mine}
+    return walk.order.account.account_url in uris and evidence.speaks_for_one(walk)
+
+
+def _was_refused(walk: Walk, name: str, wildcard: bool, way: str) -> bool:
     refused = Authorization.objects.of(walk.owner).filter(
-        identifier=name, wildcard=wildcard, method=Method.PERSIST, status=Authorization.Status.INVALID,
+        identifier=name, wildcard=wildcard, method=way, status=Authorization.Status.INVALID,
         problem__isnull=False, created_at__gt=walk.now - DISTRUSTED_FOR,
     )  # fmt: skip
-    return chosen if refused.exists() else str(Method.PERSIST)
+    return refused.exists()
 
 
 def note_offer(walk: Walk, facts: AuthorizationFacts) -> None:

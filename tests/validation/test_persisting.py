@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from audit.models import Entry
+from identifiers.names import Name
 from validation import delegation, persisting
 from validation.models import Delegation
 
@@ -83,4 +84,4 @@ def test_a_record_for_another_account_has_not_been_seen(alice, row, now):
 
 def test_it_answers_no_challenge_at_another_ca(alice, row, now):
     Delegation.objects.filter(pk=row.pk).update(seen_at=now)
-    assert not delegation.answers(alice, [("shop.example", "dns-01")])
+    assert not delegation.answers(alice, [Name("shop.example")])

@@ -17,6 +17,7 @@ from django.utils import timezone
 from certificates import issuance
 from certificates.models import AcmeOrder, CaAccount, Certificate
 from portal import sweeping
+from tests.certificates.renewal.by_itself import renewed
 from tests.contracts.ca import running_acme2certifier
 from tests.factories import CaAccountFactory, plan_for
 from tests.validation import bind as real
@@ -136,6 +137,13 @@ def test_the_page_shows_the_record_once_the_customers_own_account_is_open(client
     page = client.get(url).content.decode()
     assert f"ca.example; accounturi={mine.account_url}; policy=wildcard" in page
     assert "_validation-persist" in page
+
+
+@pytest.mark.parametrize("by_itself", [False, True], ids=["asked", "by itself"])
+@pytest.mark.parametrize("chosen", ["dns-01", "http-01"])
+def test_the_next_certificate_comes_at_its_time_without_anybody(alice, account, bind, chosen):
+    stand(bind, alice, opened(alice, account))
+    renewed(issue(plan_for(alice, "shop.example", account=account, method=chosen), alice))
 
 
 @pytest.mark.parametrize("by_itself", [True])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -14,17 +15,18 @@ from django.utils import timezone
 from certificates import issuance
 from certificates.models import AcmeOrder, Certificate, Issuance
 from portal import sweeping
+from tests.certificates.renewal.by_itself import renewed
 from tests.contracts.ca import CaServer, free_port, running_pebble
 from tests.factories import CaAccountFactory, plan_for
 from tests.validation import bind as real
 from validation import delegation
-from validation.models import Control, Publication
+from validation.models import Authorization, Control, Delegation, Publication
 
 pytestmark = [pytest.mark.server, pytest.mark.town, pytest.mark.django_db]
 
 ZONE = "dcv.portal.example"
 HTTP_PORT = free_port()
-QUEUES = ("acme_orders", "authorizations", "publications")
+QUEUES = ("acme_orders", "authorizations", "publications", "delegations")
 REALLY_LOOKS = {"PEBBLE_VA_ALWAYS_VALID": "0", "PEBBLE_AUTHZREUSE": "0"}
 
 
@@ -107,6 +109,76 @@ def test_a_redirect_set_up_once_proves_the_name_again_and_again(alice, account):
         second = reissue(plan, alice)
         assert first.fingerprint != second.fingerprint
         assert delegation.look(claimed(row), timezone.now()).slug == "delegation_redirect_in_place"
+
+
+# --- another method was chosen in step 3 than what was set up then ------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("chosen", "kind", "shown_by"),
+    [
+        ("http-01", "cname", "dns-01"),
+        ("dns-01", "redirect", "http-01"),
+        ("email", "cname", "dns-01"),
+        ("email", "redirect", "http-01"),
+    ],
+)
+def test_what_stands_proves_the_name_whatever_method_was_chosen(alice, account, bind, chosen, kind, shown_by):
+    name = "www.shop.example" if kind == "redirect" else "shop.example"
+    plan = plan_for(alice, name, account=account, method=chosen)
+    row = delegation.offer(alice, name, kind, timezone.now())
+    with set_up(bind, row):
+        stand(row)
+        run_until_issued(issuance.request(plan, by=alice, now=timezone.now()))
+    assert Control.objects.get(owner=alice).method == shown_by
+
+
+def test_what_is_set_up_while_the_order_waits_is_taken_up_by_it(alice, account, bind):
+    plan = plan_for(alice, "shop.example", account=account, method="http-01")
+    wanted = issuance.request(plan, by=alice, now=timezone.now())
+    work_until(lambda: Authorization.objects.filter(owner=alice, status="pending").exists())
+    row = delegation.offer(alice, "shop.example", "cname", timezone.now())
+    with set_up(bind, row):
+        run_until_issued(wanted)
+    assert Control.objects.get(owner=alice).method == "dns-01"
+
+
+# --- and the next certificate, which nobody asked for -------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("chosen", ["dns-01", "http-01"])
+@pytest.mark.parametrize("kind", ["cname", "redirect"])
+def test_the_next_certificate_comes_at_its_time_without_anybody(alice, account, bind, kind, chosen):
+    name = "www.shop.example" if kind == "redirect" else "shop.example"
+    plan = plan_for(alice, name, account=account, method=chosen)
+    row = delegation.offer(alice, name, kind, timezone.now())
+    with set_up(bind, row):
+        stand(row)
+        first = run_until_issued(issuance.request(plan, by=alice, now=timezone.now()))
+        renewed(first)
+
+
+def set_up(bind, row):
+    """What the customer does once."""
+    if row.kind == "redirect":
+        return web(sends_challenges_to=delegation.redirect_to(row))
+    real.point(bind, row.identifier, row.target)
+    return nullcontext()
+
+
+def stand(row) -> None:
+    """Wait until the lookout has seen it."""
+    work_until(lambda: Delegation.objects.standing().filter(pk=row.pk).exists())
+
+
+def work_until(done, seconds: float = 30.0) -> None:
+    end = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < end, list(Delegation.objects.values("kind", "finding"))
+        if not [name for name in QUEUES if sweeping.work_one(name)]:
+            time.sleep(0.05)
 
 
 def claimed(row):
