@@ -6,7 +6,7 @@ The lookout serves what the CA will want and looks whether the arrangement still
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,7 +19,6 @@ from accounts.mail import write
 from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
-from identifiers import suffixes
 from identifiers.names import Name
 from leases import ring
 from leases.prepared import Prepared
@@ -29,6 +28,8 @@ from validation.key_authorization import LABEL, value_of
 from validation.models import Authorization, Challenge, Delegation, Publication
 from validation.models.authorization import Method
 from validation.problems import Finding
+from validation.record_places import place_of
+from validation.reports import FetchReport
 from validation.resolver import Resolver
 from validation.zone_writer import ZoneTrouble, ZoneWriter
 
@@ -53,6 +54,10 @@ RETRIES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), ti
 PROVES = {Delegation.Kind.CNAME.value: "dns-01", Delegation.Kind.REDIRECT.value: "http-01"}
 FOLDER = "/.well-known/acme-challenge"
 SELF_TEST = "chancery-self-test"
+# What comes of a DNS or web server that is not to be reached just now.
+_NO_ANSWER = frozenset(
+    {"dns_timeout", "dns_servfail", "http_timeout", "http_refused", "http_closed", "http_no_route"}
+)
 
 
 class NotDelegable(Exception):
@@ -116,6 +121,15 @@ def ways_of(kinds: Iterable[str], *, wildcard: bool) -> list[str]:
     there = set(kinds)
     ways = [challenge for kind, challenge in PROVES.items() if kind in there]
     return [way for way in ways if way != "http-01" or not wildcard]
+
+
+def rules(row: Delegation) -> list[tuple[str, str]]:
+    """Return (web server, the line of its configuration) for a redirect."""
+    target, folder = redirect_to(row), FOLDER.replace(".", r"\.")
+    return [
+        ("Nginx", f"location ~ ^{folder}/(.+)$ {{ return 301 {target}$1; }}"),
+        ("Apache", f"RedirectMatch 301 ^{folder}/(.+)$ {target}$1"),
+    ]
 
 
 def answers(owner: User, names: Iterable[Name]) -> bool:
@@ -279,6 +293,13 @@ def ask(row: Delegation, now: datetime) -> None:
     ring()
 
 
+def look_before(owner: User, identifiers: Any, since: datetime, now: datetime) -> None:
+    """Have what stands for these names (a list, or a query for them) looked at now, unless it was seen after `since`."""
+    stale = Delegation.objects.of(owner).standing().filter(identifier__in=identifiers, seen_at__lt=since)
+    if stale.filter(due_at__gt=now).update(due_at=now):
+        ring()
+
+
 def _remember(row: Delegation, finding: Finding, now: datetime, *, first: bool) -> None:
     if first:
         record(Action.DELEGATION_SEEN, row, now=now, by="probing", name=row.identifier, kind=row.kind)
@@ -311,7 +332,12 @@ def _warn(row: Delegation, now: datetime) -> None:
         if row.broken_at
         else f"delegation:{row.pk}",
         now=now,
-        context={"delegation": row, "line": line(row), "finding": row.last_finding},
+        context={
+            "delegation": row,
+            "line": line(row),
+            "rules": rules(row) if row.kind == Delegation.Kind.REDIRECT else [],
+            "finding": row.last_finding,
+        },
     )
 
 
@@ -327,9 +353,10 @@ def _find(row: Delegation) -> Finding:
 
 def _find_alias(row: Delegation) -> Finding:
     resolver = Resolver.configured()
-    name, zone = f"{LABEL}.{row.identifier}", suffixes.registrable(row.identifier)
+    name = f"{LABEL}.{row.identifier}"
     answer = resolver.txt(name)
-    facts: dict[str, Any] = {"name": name, "host": name.removesuffix(f".{zone}"), "zone": zone}
+    facts = place_of(name, row.identifier, resolver)
+    zone = facts["zone"]
 
     def said(slug: str, **more: Any) -> Finding:
         return Finding(
@@ -354,14 +381,26 @@ def _find_alias(row: Delegation) -> Finding:
 
 def _find_redirect(row: Delegation) -> Finding:
     reports = Fetcher.configured().fetch_each(f"http://{row.identifier}{FOLDER}/{SELF_TEST}")
-    wanted = f"{SELF_TEST}.{row.label}".encode("ascii")
-    right = [report for report in reports if report.status == 200 and report.body.strip() == wanted]
-    stands = bool(reports) and len(right) == len(reports)
+    slug = _slug_of_redirect(reports, f"{SELF_TEST}.{row.label}".encode("ascii"))
     return Finding(
-        "delegation_redirect_in_place" if stands else "delegation_redirect_missing",
-        in_place=stands,
+        slug,
+        in_place=slug == "delegation_redirect_in_place",
         expected=redirect_to(row),
         seen=", ".join(f"{report.status or report.problem}" for report in reports)[:200],
         facts={"name": row.identifier, "folder": f"{FOLDER}/"},
         repair=redirect_to(row),
     )
+
+
+def _slug_of_redirect(reports: Sequence[FetchReport], wanted: bytes) -> str:
+    # An address we have no route to (no IPv6 here) tells about us, unless there is no other.
+    told = [report for report in reports if report.problem != "http_no_route"] or reports
+    wrong = [report for report in told if report.status != 200 or report.body.strip() != wanted]
+    if not wrong:
+        return "delegation_redirect_in_place"
+    # A server that is down, here or there, does not say that its redirect was taken away.
+    return "delegation_unknown" if all(map(_says_nothing, wrong)) else "delegation_redirect_missing"
+
+
+def _says_nothing(report: FetchReport) -> bool:
+    return report.problem in _NO_ANSWER or (report.status is not None and report.status >= 500)

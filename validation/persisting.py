@@ -16,10 +16,10 @@ from django.db.models import F
 from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
-from identifiers import suffixes
 from leases import ring
 from validation.models import Delegation
 from validation.problems import Finding
+from validation.record_places import place_of
 from validation.resolver import Resolver
 
 LABEL = "_validation-persist"
@@ -68,8 +68,8 @@ def line(row: Delegation) -> str:
 
 def find(row: Delegation, now: datetime, resolver: Resolver | None = None) -> Finding:
     """Look whether the record stands on every server of the zone, as the CA would read it."""
-    name, zone = f"{LABEL}.{row.identifier}", suffixes.registrable(row.identifier)
-    answer = (resolver or Resolver.configured()).txt(name)
+    name, resolver = f"{LABEL}.{row.identifier}", resolver or Resolver.configured()
+    answer = resolver.txt(name)
     verdict = judge(answer.values, row, now) if answer.answered else "delegation_unknown"
     if verdict == "persist_in_place" and answer.lacking:
         verdict = "delegation_unknown"
@@ -78,8 +78,7 @@ def find(row: Delegation, now: datetime, resolver: Resolver | None = None) -> Fi
         in_place=verdict == "persist_in_place",
         expected=value(row),
         seen=", ".join(answer.values)[:200],
-        facts={"name": name, "host": name.removesuffix(f".{zone}"), "zone": zone}
-        | _ending(answer.values, row, now),
+        facts=place_of(name, row.identifier, resolver) | _ending(answer.values, row, now),
         repair=line(row),
     )
 

@@ -14,10 +14,11 @@ from validation.answers import Server
 
 def servers(texts: Iterable[str]) -> tuple[Server, ...]:
     """Read "host", "host:port" and "[v6]:port" from the settings. Raises ImproperlyConfigured."""
-    return tuple(_server(text) for text in texts)
+    return tuple(addresses_of(text)[0] for text in texts)
 
 
-def _server(text: str) -> Server:
+def addresses_of(text: str) -> tuple[Server, ...]:
+    """Read one of them; a host name's addresses are looked up, there is at least one. Raises ImproperlyConfigured."""
     host, port = text, "53"
     if text.startswith("["):
         host, closed, rest = text[1:].partition("]")
@@ -27,13 +28,14 @@ def _server(text: str) -> Server:
     try:
         number = int(port)
         try:
-            address = str(ipaddress.ip_address(host))
+            addresses = [str(ipaddress.ip_address(host))]
         except ValueError:
             # A service of the same installation (docker compose): the operator's own name for it.
-            address = str(socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM)[0][4][0])
+            found = socket.getaddrinfo(host, number, type=socket.SOCK_DGRAM)
+            addresses = [str(one[4][0]) for one in found]
     except (ValueError, OSError) as exc:
         raise ImproperlyConfigured(f"not a DNS server: {text!r}") from exc
-    return Server(address, number)
+    return tuple(Server(address, number) for address in addresses)
 
 
 def system_resolvers() -> tuple[Server, ...]:

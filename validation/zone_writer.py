@@ -13,8 +13,11 @@ import dns.tsig
 import dns.tsigkeyring
 import dns.update
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 
 from outbound import call
+from validation.answers import Server
+from validation.server_names import addresses_of
 
 SECONDS = 8.0
 TTL = 60
@@ -30,11 +33,10 @@ class ZoneTrouble(Exception):
 
 @dataclass(frozen=True)
 class ZoneWriter:
-    """`server` is an IP address; `secret` the TSIG key in base64, never in a repr."""
+    """`server` is "host", "host:port" or "[v6]:port"; `secret` the TSIG key in base64, never in a repr."""
 
     zone: str
     server: str
-    port: int
     key_name: str
     secret: str = field(repr=False)
     algorithm: str = "hmac-sha256"
@@ -44,11 +46,9 @@ class ZoneWriter:
         """The writer of this installation's settings; None where no zone is delegated to us."""
         if not settings.DELEGATION_ZONE:
             return None
-        host, _, port = settings.DELEGATION_SERVER.rpartition(":")
         return cls(
             zone=settings.DELEGATION_ZONE,
-            server=host or settings.DELEGATION_SERVER,
-            port=int(port) if host else 53,
+            server=settings.DELEGATION_SERVER,
             key_name=settings.DELEGATION_TSIG_NAME,
             secret=settings.DELEGATION_TSIG_SECRET,
             algorithm=settings.DELEGATION_TSIG_ALGORITHM,
@@ -81,11 +81,26 @@ class ZoneWriter:
             ) from exc
 
     def _exchange(self, update: dns.update.UpdateMessage) -> None:
-        try:
-            with call("dns", "UPDATE", self.server) as this:
-                answer = dns.query.tcp(update, self.server, port=self.port, timeout=SECONDS)
-                this.outcome = dns.rcode.to_text(answer.rcode())
-        except (dns.exception.DNSException, OSError, EOFError, ValueError) as exc:
-            raise ZoneTrouble(f"the server of {self.zone} cannot be reached ({type(exc).__name__})") from exc
+        answer = self._answer(update)
         if answer.rcode() != dns.rcode.NOERROR:
             raise ZoneTrouble(f"the server of {self.zone} refused: {dns.rcode.to_text(answer.rcode())}")
+
+    def _answer(self, update: dns.update.UpdateMessage) -> dns.message.Message:
+        """Return what the first address says that can be reached. An update that arrives twice does no harm."""
+        last: Exception | None = None
+        for server in self._addresses():
+            try:
+                with call("dns", "UPDATE", server.address) as this:
+                    answer = dns.query.tcp(update, server.address, port=server.port, timeout=SECONDS)
+                    this.outcome = dns.rcode.to_text(answer.rcode())
+                    return answer
+            except (dns.exception.DNSException, OSError, EOFError, ValueError) as exc:
+                last = exc
+        raise ZoneTrouble(f"the server of {self.zone} cannot be reached ({type(last).__name__})") from last
+
+    def _addresses(self) -> tuple[Server, ...]:
+        """Look a host name up each time: a service that was started anew has another address."""
+        try:
+            return addresses_of(self.server)
+        except ImproperlyConfigured as exc:
+            raise ZoneTrouble(f"the server of {self.zone} is not known (DELEGATION_SERVER: {exc})") from exc

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import socket
 from datetime import timedelta
 
 import pytest
@@ -12,17 +14,21 @@ from audit.models import Entry
 from tests.conftest import NOW
 from tests.validation import bind as real
 from tests.validation.conftest import KEY_AUTHORIZATION, TOKEN
-from tests.validation.fake_web import page
+from tests.validation.fake_web import hang_up, page
 from validation import delegation, probing
 from validation.key_authorization import value_of
 from validation.models import Authorization, Delegation, Publication
 from validation.resolver import Resolver
+from validation.server_names import addresses_of
 from validation.zone_writer import ZoneTrouble, ZoneWriter
 
 pytestmark = pytest.mark.django_db
 
 ZONE = "dcv.portal.example"
 VALUE = value_of(KEY_AUTHORIZATION)
+WEEK = NOW + timedelta(days=7)
+SELF_TEST_PATH = f"/.well-known/acme-challenge/{delegation.SELF_TEST}"
+NO_ROUTE = "2001:db8::7"
 
 
 @pytest.fixture
@@ -142,6 +148,13 @@ def test_one_that_was_removed_is_told_once_and_told_again_only_after_it_was_back
     assert row.broken_at is None
 
 
+def test_who_keeps_the_dns_is_seen_with_the_record(zoned, alice):
+    zoned.add("shop.example", "NS", "ada.ns.cloudflare.com.")
+    finding = looked_at(offer(alice, "www.shop.example"))
+    assert finding.facts["provider"] == "cloudflare"
+    assert (finding.facts["host"], finding.facts["zone"]) == ("_acme-challenge.www", "shop.example")
+
+
 def test_servers_that_do_not_answer_break_nothing(zoned, alice, settings):
     row = offer(alice)
     zoned.add("_acme-challenge.shop.example", "CNAME", f"{row.target}.")
@@ -191,6 +204,81 @@ def test_a_redirect_to_us_is_seen_by_asking_for_our_own_answer(alice, dns, web):
     assert delegation.redirect_to(row).endswith(f"/dcv/{row.label}/")
 
 
+@pytest.fixture
+def redirected(alice, dns, web):
+    """A redirect that was seen in place."""
+    row = offer(alice, kind="redirect")
+    dns.add("shop.example", "A", "127.0.0.1")
+    redirects(web, row)
+    assert looked_at(row).slug == "delegation_redirect_in_place"
+    return row
+
+
+def redirects(web, row):
+    web.pages[SELF_TEST_PATH] = page(f"{delegation.SELF_TEST}.{row.label}")
+
+
+@pytest.fixture
+def no_route(monkeypatch, settings, web):
+    """A machine without IPv6, whatever this one has."""
+    settings.VALIDATION_ALLOWED_NETWORKS = [*settings.VALIDATION_ALLOWED_NETWORKS, f"{NO_ROUTE}/128"]
+    connect = socket.create_connection
+
+    def fails(address, *args, **kwargs):
+        if address[0] == NO_ROUTE:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
+        return connect(address, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "create_connection", fails)
+
+
+@pytest.mark.usefixtures("no_route")
+def test_an_address_that_we_have_no_route_to_takes_nothing_away(redirected, dns):
+    dns.add("shop.example", "AAAA", NO_ROUTE)
+    finding = looked_at(redirected, WEEK)
+    assert (finding.slug, redirected.stands) == ("delegation_redirect_in_place", True)
+
+
+@pytest.mark.usefixtures("no_route")
+@pytest.mark.parametrize("trouble", ["no dns", "servfail", "refused", "hangs up", "bad gateway", "no route"])
+def test_a_server_that_is_down_breaks_no_redirect(redirected, dns, web, settings, trouble):
+    if trouble == "no dns":
+        settings.VALIDATION_NAMESERVERS = ["127.0.0.1:1"]
+    elif trouble == "servfail":
+        dns.fail("shop.example")
+    elif trouble == "refused":
+        web.close()
+    elif trouble == "no route":
+        dns.remove("shop.example", "A")
+        dns.add("shop.example", "AAAA", NO_ROUTE)
+    else:
+        web.pages[SELF_TEST_PATH] = hang_up if trouble == "hangs up" else page("", 502)
+    finding = looked_at(redirected, WEEK)
+    assert (finding.slug, redirected.stands) == ("delegation_unknown", True)
+    for hours in (7, 31, 55):
+        looked_at(redirected, WEEK + timedelta(hours=hours))
+    assert not Letter.objects.exists()
+
+
+def test_one_of_two_addresses_without_the_redirect_is_one_too_many(redirected, dns, open_web):
+    dns.add("shop.example", "A", "127.0.0.2")
+    other = open_web("127.0.0.2")
+    assert looked_at(redirected, WEEK).slug == "delegation_redirect_missing"
+    redirects(other, redirected)
+    assert looked_at(redirected, WEEK + timedelta(hours=1)).slug == "delegation_redirect_in_place"
+
+
+def test_the_mail_about_a_redirect_that_is_gone_has_the_line_for_the_web_server(redirected, web):
+    del web.pages[SELF_TEST_PATH]
+    for hours in (0, 7):
+        looked_at(redirected, WEEK + timedelta(hours=hours))
+    body = Letter.objects.get().body
+    target = delegation.redirect_to(redirected)
+    assert rf"location ~ ^/\.well-known/acme-challenge/(.+)$ {{ return 301 {target}$1; }}" in body
+    assert rf"RedirectMatch 301 ^/\.well-known/acme-challenge/(.+)$ {target}$1" in body
+    assert "Please put it back, exactly like this:" not in body
+
+
 # --- our own zone, on a real server -------------------------------------------------------------------------
 
 
@@ -203,7 +291,7 @@ def bind(tmp_path_factory):
 
 @pytest.fixture
 def writer(bind):
-    return ZoneWriter(ZONE, "127.0.0.1", bind.port, real.KEY_NAME, real.SECRET)
+    return ZoneWriter(ZONE, f"127.0.0.1:{bind.port}", real.KEY_NAME, real.SECRET)
 
 
 @pytest.fixture
@@ -239,7 +327,10 @@ def test_two_values_stand_at_one_name_and_each_is_taken_away_by_itself(at_bind, 
         {"key_name": "nobody"},
         {"zone": "locked.example"},
         {"zone": "elsewhere.example"},
-        {"port": 1},
+        {"server": "127.0.0.1:1"},
+        {"server": "nobody.invalid:53"},
+        {"server": "[::1:53"},
+        {"server": "127.0.0.1:nonsense"},
         {"secret": "not base64!"},
     ],
 )
@@ -250,6 +341,29 @@ def test_what_the_zones_server_refuses_is_said_and_the_secret_is_not(writer, cha
     with pytest.raises(ZoneTrouble) as trouble:
         wrong.add("abc", "one")
     assert wrong.secret not in f"{trouble.value} {wrong!r}"
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("text", ["127.0.0.1:{port}", "localhost:{port}"])
+def test_the_zones_server_may_be_named_as_well_as_numbered(at_bind, settings, text):
+    settings.DELEGATION_SERVER = text.format(port=at_bind.port)
+    ZoneWriter.configured().add("named", "one")
+    assert values(at_bind, f"named.{ZONE}") == {"one"}
+    ZoneWriter.configured().remove("named", "one")
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("192.0.2.7", [("192.0.2.7", 53)]),
+        ("192.0.2.7:5353", [("192.0.2.7", 5353)]),
+        ("[2001:db8::7]:5353", [("2001:db8::7", 5353)]),
+        ("[2001:db8::7]", [("2001:db8::7", 53)]),
+        ("2001:db8::7", [("2001:db8::7", 53)]),
+    ],
+)
+def test_an_address_is_read_with_and_without_its_port(text, servers):
+    assert [(server.address, server.port) for server in addresses_of(text)] == servers
 
 
 @pytest.mark.server
