@@ -8,17 +8,17 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _
 
 from accounts.models import User
 from certificates.models import Activation, CaAccount
 from identifiers import suffixes
 from identifiers.names import Name
-from validation import delegation, persisting
-from validation.key_authorization import LABEL
-from validation.methods import Row
+from validation import delegation, persisting, providers
 from validation.models import Delegation
+from validation.models.authorization import Method
 from validation.problems import Finding
+from validation.providers import Provider
+from validation.zone_lines import Row, ZoneLine
 
 GAP = timedelta(seconds=3)
 
@@ -57,12 +57,41 @@ class Way:
 
     @property
     def rows(self) -> list[Row]:
-        """Return what to copy into the provider's form, or the rule for the web server."""
+        """Return what to copy into the provider's form, in its own words, or the rules for the web server."""
         if self.row is None:
             return []
-        if self.kind == Delegation.Kind.PERSIST:
-            return _standing(self.row)
-        return _record(self.row) if self.kind == Delegation.Kind.CNAME else _rules(self.row)
+        if self.kind == Delegation.Kind.REDIRECT:
+            return [Row(server, rule) for server, rule in delegation.rules(self.row)]
+        line = ZoneLine.of(delegation.line(self.row))
+        return line.rows(self.provider, self.zone) if line is not None else []
+
+    @property
+    def provider(self) -> Provider | None:
+        """Who keeps the domain's DNS, as we last saw it; None for nobody whose form we know."""
+        found = self.finding
+        return providers.known(found.facts.get("provider")) if found is not None else None
+
+    @property
+    def zone(self) -> str:
+        """The zone that the record goes into, as we last saw it."""
+        found = self.finding
+        known = str(found.facts.get("zone", "")) if found is not None else ""
+        return known or (suffixes.registrable(self.row.identifier) if self.row is not None else "")
+
+    @property
+    def note(self) -> str | Promise:
+        """Return what the provider's form wants besides."""
+        if self.provider is None or self.kind == Delegation.Kind.REDIRECT:
+            return ""
+        return (self.provider.cname_note if self.kind == Delegation.Kind.CNAME else "") or self.provider.note
+
+    def proves(self, text: str) -> bool:
+        """True if it stands and speaks for this very name: a redirect never does for a wildcard."""
+        if self.row is None or not self.stands:
+            return False
+        if not text.startswith("*.") or self.kind == Delegation.Kind.CNAME:
+            return True
+        return self.kind == Delegation.Kind.PERSIST and self.row.wildcard
 
 
 @dataclass(frozen=True)
@@ -74,10 +103,12 @@ class OnceName:
     texts: Sequence[str]
     ways: Sequence[Way]
     only_wildcard: bool = False
+    asks_by_mail: bool = False
 
     @property
     def stands(self) -> bool:
-        return any(way.stands for way in self.ways)
+        """True if nothing more is to be set up for any of the names."""
+        return all(any(way.proves(text) for way in self.ways) for text in self.texts)
 
     @property
     def why_not(self) -> str:
@@ -98,16 +129,19 @@ class OnceName:
 
     @property
     def shown(self) -> list[Way]:
-        """Return the ways the page speaks of: where one is in place, the others are of no interest any more."""
-        return [way for way in self.ways if way.stands] or list(self.ways)
+        """Return the ways the page speaks of: where one is enough, the others are of no interest any more."""
+        return [way for way in self.ways if way.stands] if self.stands else list(self.ways)
 
 
 def names_of(activation: Activation, now: datetime) -> list[OnceName]:
     """Return the plan's domains in their order. One query for all arrangements."""
     owner = activation.plan.owner
     texts: dict[str, list[str]] = {}
+    mailed = set()
     for name in activation.names.all():
         texts.setdefault(name.ascii, []).append(name.text)
+        if name.method == Method.EMAIL:
+            mailed.add(name.ascii)
     rows = Delegation.objects.of(owner).filter(identifier__in=texts)
     known = {(row.identifier, row.kind): row for row in rows}
     account = standing_account(activation)
@@ -118,19 +152,10 @@ def names_of(activation: Activation, now: datetime) -> list[OnceName]:
             written,
             _ways(ascii_name, written, known, account is not None),
             only_wildcard=_only_wildcard(written),
+            asks_by_mail=ascii_name in mailed,
         )
         for position, (ascii_name, written) in enumerate(texts.items(), start=1)
     ]
-
-
-def choice(names: Sequence[OnceName]) -> str:
-    """Return which method the standing arrangements answer, for whoever still has to choose one."""
-    redirected = {way.kind == Delegation.Kind.REDIRECT for name in names for way in name.ways if way.stands}
-    if redirected == {False}:
-        return _("As the method choose DNS TXT Record.")
-    if redirected == {True}:
-        return _("As the method choose HTTP.")
-    return _("As the method choose DNS TXT Record where you added a record, and HTTP where you added a line.")
 
 
 def standing_account(activation: Activation) -> CaAccount | None:
@@ -183,36 +208,6 @@ def _open(activation: Activation, name: OnceName, kind: str, *, by: User, now: d
         by, name.ascii, account_uri=account.account_url, issuer=account.caa_identities[0],
         wildcard=any(text.startswith("*.") for text in name.texts), now=now,
     )  # fmt: skip
-
-
-def _standing(row: Delegation) -> list[Row]:
-    zone = suffixes.registrable(row.identifier)
-    full_name = f"{persisting.LABEL}.{row.identifier}"
-    return [
-        Row(_("Type"), "TXT"),
-        Row(_("Host"), full_name.removesuffix(f".{zone}")),
-        Row(_("Full name"), full_name),
-        Row(_("Value"), persisting.value(row)),
-    ]
-
-
-def _record(row: Delegation) -> list[Row]:
-    zone = suffixes.registrable(row.identifier)
-    full_name = f"{LABEL}.{row.identifier}"
-    return [
-        Row(_("Type"), "CNAME"),
-        Row(_("Host"), full_name.removesuffix(f".{zone}")),
-        Row(_("Full name"), full_name),
-        Row(_("Target"), f"{row.target}."),
-    ]
-
-
-def _rules(row: Delegation) -> list[Row]:
-    target, folder = delegation.redirect_to(row), delegation.FOLDER.replace(".", r"\.")
-    return [
-        Row("Nginx", f"location ~ ^{folder}/(.+)$ {{ return 301 {target}$1; }}"),
-        Row("Apache", f"RedirectMatch 301 ^{folder}/(.+)$ {target}$1"),
-    ]
 
 
 def recommended(activation: Activation) -> bool:

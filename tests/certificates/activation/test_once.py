@@ -193,3 +193,63 @@ def test_the_page_costs_the_same_for_one_name_and_for_many(wizard_for, django_as
     wizard.csr()
     with django_assert_max_num_queries(12):
         once(wizard)
+
+
+def seen_by_the_lookout(slug="delegation_missing", **facts):
+    finding = {"slug": slug, "in_place": False, "expected": "", "seen": "", "repair": "", "facts": facts}
+    Delegation.objects.update(finding=finding, due_at=None)
+
+
+def test_the_record_is_told_in_the_words_of_the_providers_form(wizard):
+    wizard.csr()
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    assert ">Host</dt>" in once(wizard)
+    assert "DNS only" not in once(wizard)
+    seen_by_the_lookout(provider="cloudflare", zone="shop.example", name="n", host="h")
+    page = once(wizard)
+    assert "is kept at <strong>Cloudflare</strong>" in page
+    assert ">Name</dt>" in page
+    assert ">_acme-challenge</code>" in page
+    assert f">{Delegation.objects.get().target}</code>" in page  # no dot at its end there
+    assert "Set “Proxy status” to “DNS only”" in page
+
+
+def test_a_record_below_a_zone_of_its_own_has_a_shorter_host(wizard_for):
+    wizard = wizard_for("www.lab.shop.example")
+    wizard.csr()
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    assert ">_acme-challenge.www.lab</code>" in once(wizard)
+    seen_by_the_lookout(provider="hetzner", zone="lab.shop.example", name="n", host="h")
+    page = once(wizard)
+    assert ">_acme-challenge.www</code>" in page
+    assert f">{Delegation.objects.get().target}.</code>" in page
+
+
+def stands(**columns):
+    Delegation.objects.update(
+        seen_at=timezone.now(), finding={"slug": "delegation_in_place", "in_place": True}, **columns
+    )
+
+
+def test_a_redirect_is_not_enough_where_a_wildcard_is_wanted_too(wizard_for):
+    wizard = wizard_for("shop.example", "*.shop.example")
+    wizard.csr()
+    wizard.post("activation-once-want", {"kind": "redirect"}, 1)
+    stands()
+    page = once(wizard)
+    assert "All names prove themselves" not in page
+    assert "Show the record" in page
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    stands()
+    assert "All names prove themselves" in once(wizard)
+
+
+def test_where_a_mail_is_asked_for_as_well_the_page_does_not_promise_that_nothing_is_left(wizard):
+    wizard.csr()
+    wizard.post("activation-once-want", {"kind": "cname"}, 1)
+    stands()
+    assert "There is nothing more to do" in once(wizard)
+    wizard.plan.activation.names.update(method="email")
+    page = once(wizard)
+    assert "There is nothing more to do" not in page
+    assert "The owner of the domain is asked by Email" in page
