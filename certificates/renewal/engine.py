@@ -10,13 +10,14 @@ from audit.record import record
 from audit.vocabulary import Action
 from certificates.issuance import wishes
 from certificates.issuance.problems import ours
-from certificates.models import AcmeOrder, Certificate, Issuance, RenewalInfo
+from certificates.models import AcmeOrder, ActivationName, Certificate, Issuance, RenewalInfo
 from certificates.renewal import asking, letters, moment
 from certificates.renewal.moment import SELDOM
 from certificates.renewal.obstacles import GIVEN_UP, NOT_SET_UP, SWITCHED_OFF, Obstacle, obstacle_to
 from certificates.upcoming import is_blocked, is_recalled
 from leases import ring
 from orders.models import Plan
+from validation import delegation
 from validation.models import Authorization
 
 BY = "renewals"
@@ -43,7 +44,12 @@ def look(row: RenewalInfo, now: datetime) -> None:
     if row.reissue_at is None:
         row.write(reissue_at=moment.by_age(certificate))
     if row.reissue_at is not None and row.reissue_at > now:
-        row.let_go(_next_look(row, row.reissue_at, now), problem=None if is_blocked(row) else row.problem)
+        retest_at = moment.retest_at(certificate, row.reissue_at)
+        if retest_at <= now:
+            retest(certificate, retest_at, now)
+        row.let_go(
+            _next_look(row, row.reissue_at, retest_at, now), problem=None if is_blocked(row) else row.problem
+        )
         return
     order_next(row, certificate, now)
 
@@ -53,6 +59,12 @@ def begin_asking(row: RenewalInfo, certificate: Certificate, now: datetime) -> N
     account = certificate.account
     if row.ask_at is None and row.checked_at is None and account is not None and account.has_renewal_info:
         row.write(ask_at=now)
+
+
+def retest(certificate: Certificate, since: datetime, now: datetime) -> None:
+    """What its owner set up once is looked at once more, in one statement: what was seen after `since` is left alone."""
+    names = ActivationName.objects.filter(activation__plan=certificate.plan_id).values("ascii")
+    delegation.look_before(certificate.plan.owner, names, since, now)
 
 
 def is_over(certificate: Certificate, now: datetime) -> bool:
@@ -139,5 +151,6 @@ def needs_its_owner(wanted: Issuance) -> bool:
     return pending.filter(shown_at__isnull=True, insisted_at__isnull=True).exists()
 
 
-def _next_look(row: RenewalInfo, reissue_at: datetime, now: datetime) -> datetime:
-    return min(reissue_at, row.ask_at if row.ask_at is not None else now + SELDOM)
+def _next_look(row: RenewalInfo, reissue_at: datetime, retest_at: datetime, now: datetime) -> datetime:
+    due = min(reissue_at, row.ask_at if row.ask_at is not None else now + SELDOM)
+    return min(due, retest_at) if retest_at > now else due

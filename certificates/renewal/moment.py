@@ -15,6 +15,9 @@ SPREAD = timedelta(days=1)
 # Where the CA tells nothing, it is seen so often whether it does by now.
 SELDOM = timedelta(days=7)
 LARGEST_SPREAD = 50
+# What a customer has set up once is looked at so long before: time for a mail, and for putting it back.
+LOOKED_AT_BEFORE = timedelta(days=3)
+MOST_OF_LIFETIME = 10
 
 
 def within(start: datetime, end: datetime, certificate: Certificate, now: datetime) -> datetime:
@@ -31,6 +34,12 @@ def by_age(certificate: Certificate) -> datetime:
     """Return a moment shortly before a third of the lifetime is left: before the first reminder, and not all at once."""
     lifetime = certificate.not_after - certificate.not_before
     return reissue_due_at(certificate) - _part_of(min(SPREAD, lifetime / LARGEST_SPREAD))
+
+
+def retest_at(certificate: Certificate, reissue_at: datetime) -> datetime:
+    """Return when what stands for its names is looked at once more, before the next certificate relies on it."""
+    lifetime = certificate.not_after - certificate.not_before
+    return reissue_at - min(LOOKED_AT_BEFORE, lifetime / MOST_OF_LIFETIME)
 
 
 def _part_of(span: timedelta) -> timedelta:
