@@ -18,7 +18,8 @@ from portal.staff.stuck import board
 from portal.staff.stuck.words import SENTENCES, sentence, words
 from tests.factories import OrderFactory, OrderItemFactory, issuance_for, plan_for
 from tests.portal.walk_rows import whole_story
-from validation.models import Authorization
+from validation import delegation
+from validation.models import Authorization, Challenge, Delegation, Publication
 from validation.problems import Finding
 
 pytestmark = pytest.mark.django_db
@@ -344,3 +345,49 @@ def test_ten_thousand_orders_cost_no_more_queries_and_little_time(
         client.get(reverse("staff_home"))
         spans.append(time.process_time() - started)
     assert min(spans) < 0.6
+
+
+# --- our own zone ---------------------------------------------------------------------------------------------
+
+
+def test_a_value_that_our_zone_does_not_take_is_told_to_operators(alice, now, settings):
+    """The customer reads that our staff are told: here they are."""
+    settings.DELEGATION_ZONE, settings.DELEGATION_SERVER = "dcv.portal.example", "127.0.0.1:1"
+    settings.DELEGATION_TSIG_NAME, settings.DELEGATION_TSIG_SECRET = "key", "c2VjcmV0"
+    alias = delegation.offer(alice, "shop.example", "cname", now)
+    Delegation.objects.update(due_at=now + timedelta(days=7))
+    name = Authorization.objects.create(
+        owner=alice, url="https://ca.example/1", identifier="shop.example", method="dns-01", created_at=now
+    )
+    challenge = Challenge.objects.create(
+        authorization=name, url="https://ca.example/c/1", type="dns-01", token="t", key_authorization="t.k"
+    )
+    delegation.serve(name, challenge, now)
+    row = only(everything(now), "operator", "Our own zone does not take values")
+    assert (row.what, row.names) == (alias.target, ("shop.example",))
+    assert "cannot be reached" in row.words
+    assert row.next_at == Publication.objects.get().due_at
+    assert row.url == reverse("admin:validation_delegation_change", args=[alias.pk])
+    Publication.objects.update(problem="")
+    assert everything(now)["operator"] == {}
+
+
+def test_a_value_that_cannot_be_taken_away_is_told_after_those_that_are_waited_for(alice, now, settings):
+    settings.DELEGATION_ZONE = "dcv.portal.example"
+    for n in range(2):
+        alias = delegation.offer(alice, f"{n}.example", "cname", now)
+        name = Authorization.objects.create(
+            owner=alice,
+            url=f"https://ca.example/{n}",
+            identifier=f"{n}.example",
+            method="dns-01",
+            created_at=now,
+        )
+        published = now - timedelta(hours=1) if n == 0 else None
+        Publication.objects.create(
+            delegation=alias, authorization=name, value="v", wanted_at=now - timedelta(hours=2 - n),
+            published_at=published, problem="refused", due_at=now + timedelta(minutes=1),
+        )  # fmt: skip
+    rows = everything(now)["operator"]["Our own zone does not take values"]
+    assert [row.names for row in rows] == [("1.example",), ("0.example",)]
+    assert "should be gone" in str(rows[1].why)

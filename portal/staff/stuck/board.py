@@ -10,7 +10,7 @@ from functools import partial
 from django.utils.translation import gettext_lazy as _
 
 from portal.backlog import Backlog
-from portal.staff.stuck import accounts, cas, letters, machinery, money, orders
+from portal.staff.stuck import accounts, cas, letters, machinery, money, orders, zone
 from portal.staff.stuck.row import SHOWN, Finder, May, Stuck, Text
 
 
@@ -94,6 +94,12 @@ OF_OPERATORS: Finders = (
         _("The CA or the set-up needs somebody of us."),
         "bad",
         orders.waiting("operator"),
+    ),
+    (
+        _("Our own zone does not take values"),
+        _("Is its server running, and are the settings DELEGATION_* right? We try again by ourselves."),
+        "bad",
+        zone.not_written,
     ),
     (
         _("Refused by the CA"),
