@@ -94,8 +94,13 @@ class ZoneWriter:
                     answer = dns.query.tcp(update, server.address, port=server.port, timeout=SECONDS)
                     this.outcome = dns.rcode.to_text(answer.rcode())
                     return answer
-            except (dns.exception.DNSException, OSError, EOFError, ValueError) as exc:
+            except (dns.exception.Timeout, OSError, EOFError) as exc:
                 last = exc
+            except (dns.exception.DNSException, ValueError) as exc:
+                # What is signed with another key, or not at all, is no answer: PowerDNS leaves an unknown key unsigned.
+                raise ZoneTrouble(
+                    f"the server of {self.zone} does not accept our TSIG key, or is none ({type(exc).__name__})"
+                ) from exc
         raise ZoneTrouble(f"the server of {self.zone} cannot be reached ({type(last).__name__})") from last
 
     def _addresses(self) -> tuple[Server, ...]:

@@ -321,25 +321,26 @@ def test_two_values_stand_at_one_name_and_each_is_taken_away_by_itself(at_bind, 
 
 @pytest.mark.server
 @pytest.mark.parametrize(
-    "changed",
+    ("changed", "said"),
     [
-        {"secret": "d3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3I="},
-        {"key_name": "nobody"},
-        {"zone": "locked.example"},
-        {"zone": "elsewhere.example"},
-        {"server": "127.0.0.1:1"},
-        {"server": "nobody.invalid:53"},
-        {"server": "[::1:53"},
-        {"server": "127.0.0.1:nonsense"},
-        {"secret": "not base64!"},
+        ({"secret": "d3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3Jvbmctd3I="}, "does not accept our TSIG key"),
+        ({"key_name": "nobody"}, "does not accept our TSIG key"),
+        ({"zone": "locked.example"}, "refused: REFUSED"),
+        ({"zone": "elsewhere.example"}, "refused: NOTAUTH"),
+        ({"server": "127.0.0.1:1"}, "cannot be reached"),
+        ({"server": "nobody.invalid:53"}, "DELEGATION_SERVER"),
+        ({"server": "[::1:53"}, "DELEGATION_SERVER"),
+        ({"server": "127.0.0.1:nonsense"}, "DELEGATION_SERVER"),
+        ({"secret": "not base64!"}, "settings of the delegation zone are wrong"),
     ],
 )
-def test_what_the_zones_server_refuses_is_said_and_the_secret_is_not(writer, changed):
+def test_what_the_zones_server_refuses_is_said_and_the_secret_is_not(writer, changed, said):
     from dataclasses import replace
 
     wrong = replace(writer, **changed)
     with pytest.raises(ZoneTrouble) as trouble:
         wrong.add("abc", "one")
+    assert said in str(trouble.value)
     assert wrong.secret not in f"{trouble.value} {wrong!r}"
 
 
