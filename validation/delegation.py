@@ -132,14 +132,27 @@ def rules(row: Delegation) -> list[tuple[str, str]]:
     ]
 
 
-def answers(owner: User, names: Iterable[Name]) -> bool:
-    """True if what this customer has set up proves every name at any CA, without them."""
+def proven(owner: User, names: Iterable[Name]) -> set[Name]:
+    """Return those of the names that what this customer has set up proves at any CA, without them. One query."""
     wanted = set(names)
     rows = Delegation.objects.of(owner).standing().filter(identifier__in={name.ascii for name in wanted})
     known: dict[str, list[str]] = {}
     for identifier, kind in rows.values_list("identifier", "kind"):
         known.setdefault(identifier, []).append(kind)
-    return bool(wanted) and all(ways_of(known.get(name.ascii, ()), wildcard=name.wildcard) for name in wanted)
+    return {name for name in wanted if ways_of(known.get(name.ascii, ()), wildcard=name.wildcard)}
+
+
+def answers(owner: User, names: Iterable[Name]) -> bool:
+    """True if all the names are proven without their customer, and there is one."""
+    wanted = set(names)
+    return bool(wanted) and proven(owner, wanted) == wanted
+
+
+def standing_ways(owner: User, identifiers: Iterable[str]) -> set[tuple[str, str]]:
+    """Return (name, challenge) for what stands, a standing record too. One query."""
+    ways = PROVES | {Delegation.Kind.PERSIST.value: str(Method.PERSIST)}
+    rows = Delegation.objects.of(owner).standing().filter(identifier__in=set(identifiers))
+    return {(identifier, ways[kind]) for identifier, kind in rows.values_list("identifier", "kind")}
 
 
 # --- serving what the CA will want -------------------------------------------------------------------------

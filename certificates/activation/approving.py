@@ -21,6 +21,7 @@ from certificates.progress import ProgressStep, progress_of
 from certificates.standing import Standing, newest_order, standing_of, wanted_issuance, with_standing
 from orders.models import Plan
 from validation import providers
+from validation.delegation import standing_ways
 from validation.methods import METHODS, Instruction, Row, available_for
 from validation.models import Authorization
 from validation.problems import Finding
@@ -36,7 +37,8 @@ CALM_AFTER, SLOW_AFTER = timedelta(minutes=10), timedelta(hours=1)
 class NameToShow:
     """One name of the request. `state` is approval, opening, waiting, insisted, seen, asked, valid, invalid or stale.
 
-    `mail` is where the question to its owner stands, None where the name is not shown by Email.
+    `mail` is where the question to its owner stands, None where the name is not shown by Email. `stands`: what was set
+    up once answers this very challenge, as far as we know.
     """
 
     position: int
@@ -46,6 +48,7 @@ class NameToShow:
     authorization: Authorization | None
     order_ended: bool
     mail: Asked | None = None
+    stands: bool = False
 
     @property
     def text(self) -> str:
@@ -82,9 +85,21 @@ class NameToShow:
         return "insisted" if row.insisted_at is not None else "waiting"
 
     @cached_property
+    def proves_itself(self) -> bool:
+        """True if nothing is to be published for a name that is being shown; once a look has said otherwise, no more."""
+        if not self.stands or self.state not in {"waiting", "insisted", "seen", "asked"}:
+            return False
+        found = self.finding
+        return found is None or found.in_place or found.slug == "delegation_zone_down"
+
+    @cached_property
     def instruction(self) -> Instruction | None:
-        """What to publish; None before the CA has named it, and once it is of no use any more."""
-        if self.authorization is None or self.state not in {"waiting", "insisted", "seen", "asked"}:
+        """What to publish; None before the CA has named it, and where it is of no use."""
+        if (
+            self.proves_itself
+            or self.authorization is None
+            or self.state not in {"waiting", "insisted", "seen", "asked"}
+        ):
             return None
         challenge = self.authorization.challenge()
         return METHODS[self.method].instruction(challenge, self.ascii) if challenge is not None else None
@@ -179,6 +194,11 @@ class Approval:
     def by_mail_alone(self) -> bool:
         """True while only an answer to a mail is waited for: there is nothing to publish and nothing to look at."""
         return all(name.state == "approval" for name in self.names)
+
+    @property
+    def proves_itself(self) -> bool:
+        """True if there is nothing to publish for any name."""
+        return bool(self.names) and all(name.proves_itself or name.state == "valid" for name in self.names)
 
     @property
     def takes_mail(self) -> bool:
@@ -303,6 +323,8 @@ def _asked(plan: Plan, issuance: Issuance, order: AcmeOrder | None, now: datetim
 def _names(issuance: Issuance, order: AcmeOrder | None, asked: dict[str, Asked]) -> list[NameToShow]:
     rows = list(order.authorizations.all()) if order is not None else []
     known = {(row.identifier, row.wildcard): row for row in rows}
+    pending = [row for row in rows if row.status == Authorization.Status.PENDING]
+    standing = standing_ways(issuance.plan.owner, [row.identifier for row in pending]) if pending else set()
     ended = order is not None and order.status == AcmeOrder.Status.INVALID
     return [
         NameToShow(
@@ -313,15 +335,21 @@ def _names(issuance: Issuance, order: AcmeOrder | None, asked: dict[str, Asked])
             authorization=known.get((entry["ascii"], entry["wildcard"])),
             order_ended=ended,
             mail=asked.get(text),
+            stands=_stands(known.get((entry["ascii"], entry["wildcard"])), standing),
         )
         for position, (text, entry) in enumerate(zip(issuance.texts, issuance.names, strict=True), start=1)
     ]
 
 
+def _stands(row: Authorization | None, standing: set[tuple[str, str]]) -> bool:
+    return row is not None and (row.identifier, row.method) in standing
+
+
 def _method(entry: dict[str, Any], row: Authorization | None, ended: bool) -> str:
     """The method that is being shown: the CA's offer goes before the wish, which may come too late for this order."""
-    under_way = row is not None and not ended and row.status == Authorization.Status.PENDING
-    return str(row.method if row is not None and under_way else entry["method"])
+    if row is None or row.status not in {Authorization.Status.PENDING, Authorization.Status.VALID}:
+        return str(entry["method"])
+    return str(row.method if row.status == Authorization.Status.VALID or not ended else entry["method"])
 
 
 def _mail(name: NameToShow) -> tuple[str, str, bool] | None:

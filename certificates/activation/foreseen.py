@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from certificates.issuance.permitting import issuers_of
 from certificates.models import Activation, ActivationName
 from identifiers.names import Name
-from validation import doctor, providers
+from validation import delegation, doctor, providers
 from validation.deadline import Deadline
 from validation.doctor import Foresight
 from validation.methods import available_for
@@ -35,10 +35,11 @@ MOST_SPOKEN = 3
 
 @dataclass(frozen=True)
 class Foreseen:
-    """One name of the request; `looked` is None where nobody has looked yet."""
+    """One name of the request; `looked` is None where nobody has looked yet. `stands`: it was set up once what proves it."""
 
     name: ActivationName
     looked: Foresight | None = None
+    stands: bool = False
 
     @cached_property
     def provider(self) -> Provider | None:
@@ -49,7 +50,10 @@ class Foreseen:
         """Return what stands in the way, of every method first."""
         if self.looked is None:
             return []
-        return [self.looked.always] if self.looked.always is not None else list(self.looked.ways.values())
+        if self.looked.always is not None:
+            return [self.looked.always]
+        # What stands needs none of the ways by hand.
+        return [] if self.stands else list(self.looked.ways.values())
 
     @cached_property
     def _open(self) -> list[str]:
@@ -74,6 +78,8 @@ class Foreseen:
         """Say in a few words which method to take."""
         if self.looked is None:
             return _("Not looked at yet.")
+        if self.stands and not self.findings:
+            return _("It proves itself by what you have set up once: there is nothing to publish.")
         if not self._open:
             return _("Nothing will work here before this is put right.")
         if len(self._open) > 1 and not self.findings:
@@ -115,7 +121,8 @@ def foreseen(activation: Activation, *, may_look: bool) -> list[Foreseen]:
         fresh = _each([text for text in keys if text not in seen], look)
         cache.set_many({keys[text]: looked for text, looked in fresh.items()}, REMEMBERED)
         seen |= fresh
-    return [Foreseen(name, seen.get(name.text)) for name in names]
+    proven = delegation.proven(activation.plan.owner, [Name.of(name.text) for name in names])
+    return [Foreseen(name, seen.get(name.text), stands=Name.of(name.text) in proven) for name in names]
 
 
 def spoken(names: Sequence[Foreseen]) -> str:

@@ -13,7 +13,7 @@ from certificates.activation.approving import approval_of
 from certificates.models import AcmeOrder, Issuance
 from tests.factories import certificate_for
 from validation.methods import METHODS
-from validation.models import Authorization, Challenge
+from validation.models import Authorization, Challenge, Delegation
 from validation.problems import Finding
 
 pytestmark = pytest.mark.django_db
@@ -407,3 +407,49 @@ def test_the_way_of_a_redirect_is_shown_and_nothing_in_it_is_markup(opened):
     page = opened.get("activation-approve").content.decode()
     assert "http://shop.example/x → 301 (192.0.2.1)" in page
     assert "/&lt;script&gt; → 200" in page
+
+
+# --- what was set up once --------------------------------------------------------------------------------------
+
+
+def set_up_once(owner, kind="cname", name="shop.example"):
+    now = timezone.now()
+    return Delegation.objects.create(
+        owner=owner, identifier=name, kind=kind, zone="dcv.portal.example", created_at=now, seen_at=now
+    )
+
+
+def test_a_name_that_proves_itself_has_nothing_to_publish(opened):
+    set_up_once(opened.plan.owner)
+    page = opened.get("activation-approve").content.decode()
+    assert "This name proves itself by what was set up once" in page
+    assert "your names prove themselves" in page
+    assert "Add this TXT record" not in page
+    value = METHODS["dns-01"].instruction(Challenge.objects.get(type="dns-01"), "shop.example").value
+    assert value not in page
+
+
+@pytest.mark.parametrize("trouble", ["gone", "another kind", "another customer", "seen otherwise"])
+def test_where_it_does_not_the_record_is_shown(opened, bob, trouble):
+    owner = bob if trouble == "another customer" else opened.plan.owner
+    row = set_up_once(owner, "redirect" if trouble == "another kind" else "cname")
+    if trouble == "gone":
+        Delegation.objects.filter(pk=row.pk).update(broken_at=timezone.now())
+    if trouble == "seen otherwise":
+        found(opened, name="n", host="h", zone="shop.example")
+    page = opened.get("activation-approve").content.decode()
+    assert "Add this TXT record" in page
+    assert "prove themselves" not in page
+
+
+def test_our_own_zones_trouble_gives_the_customer_nothing_to_do(opened):
+    set_up_once(opened.plan.owner)
+    found(opened, "delegation_zone_down", name="n")
+    page = opened.get("activation-approve").content.decode()
+    assert "our staff are told" in page
+    assert "Add this TXT record" not in page
+
+
+def test_a_name_that_is_accepted_is_labelled_by_what_proved_it(opened):
+    Authorization.objects.update(status="valid", method="http-01")
+    assert approval_of(opened.plan, timezone.now()).names[0].method == "http-01"

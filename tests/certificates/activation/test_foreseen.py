@@ -7,6 +7,7 @@ from django.core.cache import cache
 
 from certificates.activation import foreseen
 from certificates.models import CaAccount
+from tests.certificates.activation.test_approve import set_up_once
 from tests.validation.fake_dns import FakeDns
 from tests.validation.fake_web import FakeWeb, page
 
@@ -156,3 +157,14 @@ def test_after_the_first_certificate_nothing_is_foreseen(step_3):
     wizard.plan.state = "active"
     wizard.plan.save()
     assert "foreseen" not in wizard.get("activation-methods").content.decode()
+
+
+def test_a_name_that_was_set_up_once_needs_no_way_by_hand(step_3, dns, alice):
+    wizard = step_3()
+    dns.txt("_acme-challenge.shop.example", "old")
+    dns.remove("shop.example", "A")
+    assert "What to do" in seen(wizard)
+    set_up_once(wizard.plan.owner)
+    page = seen(wizard)
+    assert "It proves itself by what you have set up once" in page
+    assert "What to do" not in page

@@ -17,7 +17,7 @@ from audit.models import Entry
 from certificates import issuance
 from certificates.activation import handing_off
 from certificates.models import Issuance
-from tests.certificates.activation.test_approve import open_order
+from tests.certificates.activation.test_approve import open_order, set_up_once
 from validation.models import Approval, Authorization
 
 pytestmark = pytest.mark.django_db
@@ -177,3 +177,15 @@ def test_its_queries_do_not_grow_with_the_names(wizard_for):
             assert Client().get(path).status_code == 200
         counts.append((number, len(seen)))
     assert counts[0][1] == counts[1][1]
+
+
+def test_a_name_that_proves_itself_asks_nothing_of_whoever_has_the_link(waiting):
+    path = made(waiting)
+    set_up_once(waiting.plan.owner)
+    page = Client().get(path).content.decode()
+    assert page.count("This name proves itself by what was set up once") == 1
+    assert "_acme-challenge.shop.example" not in page
+    assert "_acme-challenge.www.other.example" in page
+    assert "Everything is in place" not in page
+    set_up_once(waiting.plan.owner, name="www.other.example")
+    assert "Everything is in place" in Client().get(path).content.decode()
