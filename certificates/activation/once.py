@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from certificates.models import Activation, CaAccount
 from identifiers import suffixes
 from identifiers.names import Name
 from validation import delegation, persisting, providers
+from validation.key_authorization import LABEL
 from validation.models import Delegation
 from validation.models.authorization import Method
 from validation.problems import Finding
