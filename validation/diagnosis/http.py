@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
+from validation.deadline import Deadline
 from validation.fetcher import Fetcher
 from validation.key_authorization import value_of
 from validation.reports import FetchReport
@@ -130,17 +131,30 @@ def _keeps_path(report: FetchReport) -> bool:
     return token in report.hops[-1].url
 
 
-def explained(slug: str, wanted: Wanted, fetcher: Fetcher) -> tuple[str, str]:
-    """Ask at other addresses of the same site why it is not there: a better slug, and where it was found."""
+def explained(slug: str, wanted: Wanted, fetcher: Fetcher, deadline: Deadline) -> tuple[str, str]:
+    """Ask at other addresses of the same site why it is not there: a better slug, and where it was found.
+
+    A site that is slow there is asked no further once the time is up: what was seen at the right address stands.
+    """
     if slug == "http_not_found":
         for better, path in _wrong_places(wanted):
-            if is_right(fetcher.fetch(f"{wanted.origin}{path}"), wanted):
+            there = _fetched(f"{wanted.origin}{path}", fetcher, deadline)
+            if there is None:
+                break
+            if is_right(there, wanted):
                 return better, path
     if slug in ("http_html", "http_wrong_body", "http_too_large"):
-        other = fetcher.fetch(f"{wanted.origin}{wanted.folder}{secrets.token_urlsafe(32)}")
-        if other.status == 200 and not other.problem:
+        other = _fetched(f"{wanted.origin}{wanted.folder}{secrets.token_urlsafe(32)}", fetcher, deadline)
+        if other is not None and other.status == 200 and not other.problem:
             return "http_catch_all", ""
     return slug, ""
+
+
+def _fetched(url: str, fetcher: Fetcher, deadline: Deadline) -> FetchReport | None:
+    """What is there, within what is left; None when no time is."""
+    if deadline.passed:
+        return None
+    return replace(fetcher, seconds=deadline.at_most(fetcher.seconds)).fetch(url)
 
 
 def _wrong_places(wanted: Wanted) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
+from validation.deadline import Deadline
 from validation.diagnosis import http as diagnosis
 from validation.diagnosis.http import Wanted
 from validation.fetcher import Fetcher
@@ -23,6 +24,8 @@ FOLDER = "/.well-known/acme-challenge"
 _SHOWN = 200
 # So long an explanation is believed: to find it, other addresses of the site are asked, which its owner's logs show.
 _EXPLAINED_FOR = timedelta(seconds=30)
+# A whole look takes at most so many times what one page may: a worker is nobody's to hold, however many pages are asked.
+_PAGES_OF_TIME = 1.5
 _UNREACHABLE = frozenset({"http_timeout", "http_refused", "http_closed", "http_no_route"})
 # What comes of asking for a file before it is there: as it should be; a page for whatever is asked; nothing to say here.
 _NOT_THERE_YET = frozenset({"http_not_found", "http_status"})
@@ -61,9 +64,12 @@ class Http01:
         told = self.instruction(challenge, authorization.identifier)
         wanted = Wanted(told.url, told.folder, told.file_name, told.content)
         fetcher = self.make_fetcher()
+        deadline = Deadline(fetcher.seconds * _PAGES_OF_TIME)
         findings = [_finding(report, wanted) for report in fetcher.fetch_each(wanted.url)]
         finding = _together(findings, authorization.identifier)
-        return finding if finding.in_place else _explained(finding, wanted, fetcher, authorization, now)
+        if finding.in_place:
+            return finding
+        return _explained(finding, wanted, fetcher, deadline, authorization, now)
 
     def foresee(self, identifier: str, seconds: float) -> Finding | None:
         """What would keep a file from being seen before there is any, None where nothing is known to."""
@@ -130,7 +136,12 @@ def _together(findings: list[Finding], identifier: str) -> Finding:
 
 
 def _explained(
-    finding: Finding, wanted: Wanted, fetcher: Fetcher, authorization: Authorization, now: datetime
+    finding: Finding,
+    wanted: Wanted,
+    fetcher: Fetcher,
+    deadline: Deadline,
+    authorization: Authorization,
+    now: datetime,
 ) -> Finding:
     """The same finding with its cause, where the site's other addresses tell; asked now and then, and at a click."""
     direct = [finding.slug, finding.facts["status"], finding.seen]
@@ -140,7 +151,7 @@ def _explained(
         clicked = authorization.asked_at is not None and authorization.asked_at > asked
         if now - asked < _EXPLAINED_FOR and not clicked:
             return before
-    slug, found_at = diagnosis.explained(finding.slug, wanted, fetcher)
+    slug, found_at = diagnosis.explained(finding.slug, wanted, fetcher, deadline)
     ending = found_at.removeprefix(f"{wanted.folder}{wanted.token}")
     facts = {"found_at": found_at, "ending": ending, "direct_look": direct, "explained_at": now.isoformat()}
     return replace(finding, slug=slug, facts={**finding.facts, **facts})
