@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from identifiers import suffixes
 from validation.answers import Answer
-from validation.caa_records import CaaRecord, verdict
+from validation.caa_records import CaaRecord, admitting, deciding_tag, verdict
 from validation.problems import Finding
 from validation.providers import recognised
 from validation.resolver import Resolver
@@ -50,6 +50,14 @@ class CaaReport:
                 "provider": self.provider,
             },
             repair=self.record_to_add,
+            remove=self.records_to_remove,
+        )
+
+    @property
+    def records_to_remove(self) -> tuple[str, ...]:
+        """What must go, whatever is added: a critical property that CAs do not know forbids all of them (RFC 8659 §4.1)."""
+        return tuple(
+            f"{self.found_at}. CAA {record.zone_text}" for record in self.records if record.unknown_critical
         )
 
     def for_method(self, method: str, issuers: Sequence[str], account_url: str | None) -> CaaReport:
@@ -59,7 +67,10 @@ class CaaReport:
         )
         if self.unknown or reason in _ALLOWING:
             return self
-        line = _line(self.found_at, self.records, reason, wildcard=self.wildcard, issuers=issuers)
+        line = _line(
+            self.found_at, self.records, reason, wildcard=self.wildcard, issuers=issuers,
+            account_url=account_url, method=method,
+        )  # fmt: skip
         return replace(self, allowed=False, reason=reason, method=method, record_to_add=line)
 
     @property
@@ -101,11 +112,14 @@ def permits(
     reason = verdict(records, wildcard=wildcard, issuers=issuers, account_url=account_url, method=method)
     allowed = reason in _ALLOWING
     owner = answer.name if records else ""
+    line = "" if allowed else _line(
+        owner, records, reason, wildcard=wildcard, issuers=issuers, account_url=account_url, method=method
+    )  # fmt: skip
     provider = None if allowed else recognised(resolver.name_servers(owner))
     return CaaReport(
         name, wildcard, allowed=allowed, reason=reason, records=records, found_at=owner, method=method or "",
         provider=provider.slug if provider else "",
-        record_to_add="" if allowed else _line(owner, records, reason, wildcard=wildcard, issuers=issuers),
+        record_to_add=line,
     )  # fmt: skip
 
 
@@ -129,10 +143,19 @@ def _why(answer: Answer) -> str:
 
 
 def _line(
-    owner: str, records: Sequence[CaaRecord], reason: str, *, wildcard: bool, issuers: Sequence[str]
+    owner: str,
+    records: Sequence[CaaRecord],
+    reason: str,
+    *,
+    wildcard: bool,
+    issuers: Sequence[str],
+    account_url: str | None,
+    method: str | None,
 ) -> str:
     """The record that allows the first of our issuers, where the deciding records stand."""
     if reason == "caa_unknown_critical":
         return ""
-    tag = "issuewild" if wildcard and any(record.tag == "issuewild" for record in records) else "issue"
-    return f'{owner}. CAA 0 {tag} "{issuers[0]}"'
+    value = admitting(
+        records, reason, wildcard=wildcard, issuers=issuers, account_url=account_url, method=method
+    )
+    return f'{owner}. CAA 0 {deciding_tag(records, wildcard=wildcard)} "{value}"'

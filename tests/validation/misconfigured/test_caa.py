@@ -23,14 +23,16 @@ def test_a_caa_record_is_judged_and_its_line_repairs_it(world, walking, case):
 
     report = look()
     assert (report.reason, report.allowed) == (entry.slug, False)
-    assert bool(report.record_to_add) == entry.helps
     assert report.found_at in report.title
-    if not entry.helps:
-        critical = next(record for record in report.records if record.unknown_critical)
-        world.remove(f'{zone}. TYPE257 {critical.flags} {critical.tag} "{critical.value}"', zone)
+    finding = report.finding
+    if entry.removed:
+        assert (finding.repair, finding.remove) == ("", (f"{zone}. CAA {entry.removed}",))
+        world.remove(finding.remove[0], zone)
     else:
+        assert finding.remove == ()
+        assert finding.repair.split(" ", 4)[4] == f'"{entry.value}"'
         # An alias lends its target's records: the line names where they stand.
-        world.publish(report.record_to_add, "host.example" if case == "caa-alias" else report.found_at)
+        world.publish(finding.repair, "host.example" if case == "caa-alias" else report.found_at)
     assert look().allowed
 
 

@@ -4,95 +4,32 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from datetime import timedelta
 
 import pytest
 
 from tests.conftest import NOW
 from tests.validation.conftest import KEY_AUTHORIZATION, TOKEN
-from tests.validation.fake_web import (
-    FakeWeb,
-    Page,
-    drip,
-    endless,
-    hang_up,
-    page,
-    raw,
-    redirect,
-    silence,
-    tls_context,
+from tests.validation.fake_web import FakeWeb, drip, page, redirect, tls_context
+from tests.validation.misconfigured.cases_http import (
+    ALL_THE_SAME,
+    HOST,
+    PATH,
+    SITE,
+    TABLE,
+    astray,
 )
-from validation.key_authorization import value_of
 from validation.methods.http_01 import Http01
 from validation.problems import Finding
 
 pytestmark = pytest.mark.server
 
-FOLDER = "/.well-known/acme-challenge/"
-PATH = FOLDER + TOKEN
-HTML = "<!doctype html><html><title>Shop</title><body>Welcome to our shop</body></html>"
-LOGIN = '<html><form><input name="user"><input type="password" name="p"></form></html>'
-HOST = "web.example"
-
-# What the server answers at the challenge's address, and what we must say.
-TABLE: dict[str, tuple[Page, str]] = {
-    "not found": (page("nothing here", 404), "http_not_found"),
-    "gone": (page("gone", 410), "http_not_found"),
-    "404 that repeats the path": (page(f"<html>No {PATH} here</html>", 404), "http_not_found"),
-    "404 with the right content": (page(KEY_AUTHORIZATION, 404), "http_not_found"),
-    "200 that repeats the path": (page(f"<html>No {PATH} here</html>"), "http_echo"),
-    "a web page": (page(HTML), "http_html"),
-    "a sign-in page": (page(LOGIN), "http_login"),
-    "password wanted": (page("no", 401), "http_forbidden"),
-    "forbidden": (page("no", 403), "http_forbidden"),
-    "blocked by law": (page("no", 451), "http_forbidden"),
-    "too many requests": (page("later", 429), "http_too_many"),
-    "broken application": (page("oops", 500), "http_server_error"),
-    "maintenance": (page("later", 503), "http_server_error"),
-    "partial content": (page(KEY_AUTHORIZATION, 206), "http_status"),
-    "other text": (page("hello"), "http_wrong_body"),
-    "empty file": (page(""), "http_wrong_body"),
-    "its own name": (page(TOKEN), "http_token"),
-    "another account": (page(f"{TOKEN}.9tQ4uVJiUPn5Xa0b8oZr3kQ1cYw2dE7fG6hL0mNpRsT"), "http_other_account"),
-    "cut off": (page(KEY_AUTHORIZATION[:-9]), "http_cut_off"),
-    "blank before": (page(f"  {KEY_AUTHORIZATION}"), "http_whitespace"),
-    "line break inside": (page(KEY_AUTHORIZATION.replace(".", ".\n")), "http_whitespace"),
-    "byte order mark": (page(b"\xef\xbb\xbf" + KEY_AUTHORIZATION.encode()), "http_bom"),
-    "utf-16": (page(KEY_AUTHORIZATION.encode("utf-16")), "http_utf16"),
-    "quotation marks": (page(f'"{KEY_AUTHORIZATION}"'), "http_quotes"),
-    "small letters": (page(KEY_AUTHORIZATION.lower()), "http_case"),
-    "the dns value": (page(value_of(KEY_AUTHORIZATION)), "http_dns_value"),
-    "in html": (page(f"<p>{KEY_AUTHORIZATION}</p>"), "http_html_around"),
-    "twice": (page(f"{KEY_AUTHORIZATION}\n{KEY_AUTHORIZATION}"), "http_trailing_data"),
-    "a long text": (page("x" * 5000), "http_too_large"),
-    "a gigabyte": (endless, "http_too_large"),
-    "control characters": (page("\x1b[31m\x00\u202e"), "http_wrong_body"),
-    "closed at once": (hang_up, "http_closed"),
-    "no http": (raw(b"220 mail.example ESMTP\r\n"), "http_no_http"),
-    "slow drip": (drip(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 4000, 0.05), "http_timeout"),
-    "silent": (silence, "http_timeout"),
-    "redirect to the front page": (redirect("/"), "http_redirect_elsewhere"),
-    "redirect to a lost page": (redirect(f"http://{HOST}/lost"), "http_redirect_elsewhere"),
-    "redirect to a sign-in": (redirect("/login?next=x"), "http_login"),
-    "redirect to itself": (redirect(PATH), "http_redirect_loop"),
-    "see other": (redirect("/x", 303), "http_bad_redirect"),
-    "redirect to a strange port": (redirect(f"http://{HOST}:8080/x"), "http_bad_redirect"),
-    "redirect to an address": (redirect("http://192.0.2.1/x"), "http_bad_redirect"),
-    "redirect to loopback": (redirect("http://127.0.0.1/x"), "http_bad_redirect"),
-    "redirect to a file": (redirect("file:///etc/passwd"), "http_bad_redirect"),
-    "redirect to an inner name": (redirect("http://private.example/x"), "http_private_address"),
-    "redirect to the metadata": (redirect("http://metadata.private.example/latest"), "http_private_address"),
-    "redirect to link-local": (redirect("http://linklocal.private.example/"), "http_private_address"),
-    "redirect to a mapped address": (redirect("http://mapped.private.example/"), "http_private_address"),
-    "redirect to nowhere": (redirect("http://nowhere.example/x"), "http_no_address"),
-    "redirect to closed https": (redirect(f"https://{HOST}{PATH}"), "http_refused"),
-}
-
 
 @pytest.fixture
 def web():
     server = FakeWeb()
-    server.pages |= {"/": page(HTML), "/login?next=x": page(LOGIN)}
+    server.pages |= SITE
     yield server
     server.close()
 
@@ -103,7 +40,7 @@ def look(fetching, alice, authorization_of, web):
 
     def at(name: str = HOST, *, port: int = 0, tls: int = 1) -> Finding:
         row = rows.get(name) or rows.setdefault(name, authorization_of(alice, name, method="http-01"))
-        method = Http01(make_fetcher=fetching(port or web.port, tls, 1.0))
+        method = Http01(make_fetcher=fetching(port or web.port, tls, 2.0))
         return method.look(row, row.challenge(), NOW)
 
     return at
@@ -122,19 +59,9 @@ def test_a_slip_is_named_and_its_content_repairs_it(look, web, case):
     assert look().in_place
 
 
-@pytest.mark.parametrize(
-    ("path", "slug", "found_at"),
-    [
-        (f"{PATH}.txt", "http_txt_extension", ".txt"),
-        (f"{PATH}.html", "http_txt_extension", ".html"),
-        (f"{PATH}/{TOKEN}", "http_folder", TOKEN),
-        (f"/{TOKEN}", "http_wrong_folder", f"/{TOKEN}"),
-        (f"/acme-challenge/{TOKEN}", "http_wrong_folder", "/acme-challenge/"),
-        (f"/well-known/acme-challenge/{TOKEN}", "http_wrong_folder", "/well-known/"),
-        (f"/.well-known/pki-validation/{TOKEN}", "http_wrong_folder", "pki-validation"),
-    ],
-)
-def test_a_file_in_another_place_is_found_there(look, web, path, slug, found_at):
+@pytest.mark.parametrize("found_at", astray(TOKEN))
+def test_a_file_in_another_place_is_found_there(look, web, found_at):
+    path, slug = astray(TOKEN)[found_at]
     web.pages[path] = page(KEY_AUTHORIZATION)
     finding = look()
     assert finding.slug == slug
@@ -143,11 +70,28 @@ def test_a_file_in_another_place_is_found_there(look, web, path, slug, found_at)
     assert look().in_place
 
 
-@pytest.mark.parametrize("body", [HTML, "ok", "x" * 9000])
+@pytest.mark.parametrize("body", ALL_THE_SAME.values(), ids=ALL_THE_SAME)
 def test_a_site_that_answers_everything_is_told_as_such(look, web, body):
     web.otherwise = page(body)
     finding = look()
     assert finding.slug == "http_catch_all"
+    web.pages[PATH] = page(finding.repair)
+    assert look().in_place
+
+
+@pytest.mark.parametrize(
+    ("at_the_file", "slug"),
+    [(page("none", 404), "http_not_found"), (page("hello"), "http_wrong_body")],
+    ids=["not found", "another page"],
+)
+def test_a_site_that_is_slow_at_every_other_address_holds_no_worker(look, web, at_the_file, slug):
+    """Eight more addresses are asked why a file is not there: their time is one look's, not eight."""
+    web.pages[PATH] = at_the_file
+    web.otherwise = drip(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 4000, 0.05)
+    began = time.monotonic()
+    finding = look()
+    assert time.monotonic() - began < 6.0
+    assert (finding.slug, finding.in_place) == (slug, False)
     web.pages[PATH] = page(finding.repair)
     assert look().in_place
 
