@@ -23,6 +23,7 @@ _STATUS = {
     401: "http_forbidden", 403: "http_forbidden", 451: "http_forbidden",
     429: "http_too_many",
 }  # fmt: skip
+_NOWHERE = frozenset({"http_no_address", "dns_cname_loop", "dns_timeout", "dns_servfail"})
 _ENDINGS = (".txt", ".html")
 
 
@@ -55,7 +56,14 @@ def slug_of(report: FetchReport, wanted: Wanted) -> str:
     """What one address came to, `in_place` when it is right."""
     if is_right(report, wanted):
         return "in_place"
-    return report.problem or _of_status(report) or _of_body(report, wanted)
+    return _of_problem(report) or _of_status(report) or _of_body(report, wanted)
+
+
+def _of_problem(report: FetchReport) -> str:
+    """What cut the walk short; a name without an address that the site itself sends us to is the redirect's fault."""
+    if report.problem in _NOWHERE and report.hops and report.hops[0].location:
+        return "http_redirect_elsewhere"
+    return report.problem
 
 
 def _of_status(report: FetchReport) -> str:

@@ -67,7 +67,7 @@ TABLE = {
     "a private name": (redirect("http://private.example/x"), "http_private_address"),
     "the metadata service": (redirect("http://metadata.example/x"), "http_private_address"),
     "a circle": (redirect(PATH), "http_redirect_loop"),
-    "a lost name": (redirect("http://lost.example/x"), "http_no_address"),
+    "a lost name": (redirect("http://lost.example/x"), "http_redirect_elsewhere"),
     "no https behind": (redirect(f"https://shop.example{PATH}"), "http_refused"),
     "closed at once": (hang_up, "http_closed"),
     "no http": (raw(b"220 mail.example ESMTP\r\n"), "http_no_http"),
@@ -86,7 +86,7 @@ def test_every_misconfiguration_has_its_word(row, dns, web, settings, case):
     assert finding.slug == slug
     assert finding.in_place == (slug == "in_place")
     assert finding.expected == KEY_AUTHORIZATION
-    assert finding.repair == ("" if slug == "http_no_address" else KEY_AUTHORIZATION)
+    assert finding.repair == KEY_AUTHORIZATION
     assert finding.seen.isprintable()
     assert len(finding.seen) <= 200
     assert "–" not in finding.title

@@ -72,7 +72,7 @@ def table(token: str, key_authorization: str) -> dict[str, tuple[Page, str]]:
         ),
         "redirect to link-local": (redirect("http://linklocal.private.example/"), "http_private_address"),
         "redirect to a mapped address": (redirect("http://mapped.private.example/"), "http_private_address"),
-        "redirect to nowhere": (redirect("http://nowhere.example/x"), "http_no_address"),
+        "redirect to nowhere": (redirect("http://nowhere.example/x"), "http_redirect_elsewhere"),
         "redirect to closed https": (redirect(f"https://{HOST}{path}"), "http_refused"),
     }
 

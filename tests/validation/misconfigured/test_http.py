@@ -55,7 +55,7 @@ def test_a_slip_is_named_and_its_content_repairs_it(look, web, case):
     assert finding.seen.isprintable()
     assert len(finding.seen) <= 200
     assert "–" not in f"{finding.title}{finding.advice}"
-    web.pages[PATH] = page(finding.repair or finding.expected)
+    web.pages[PATH] = page(finding.repair)
     assert look().in_place
 
 
