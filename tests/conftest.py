@@ -32,8 +32,14 @@ from certificates.issuance import pace
 from outbound import Call, unwatch, watch
 from outbound.calls import Moment
 from tests.on_postgres import ONLY_DATABASE
+from tests.validation.misconfigured import tried
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Told by the process that gathers the reports, which reads no deeper file than this one."""
+    config.pluginmanager.register(tried)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -43,7 +43,7 @@ def table(token: str, key_authorization: str) -> dict[str, Case]:
         # --- nothing there
         "nothing": Case("", "dns_nothing"),
         "only-an-address": Case("_acme-challenge IN A 127.0.0.1", "dns_nothing"),
-        "only-a-mail-server": Case("_acme-challenge IN MX 10 mail", "dns_nothing"),
+        "only-a-mail-server": Case("_acme-challenge IN MX 10 mail.host.example.", "dns_nothing"),
         "below-it-only": Case(f'x._acme-challenge IN TXT "{value}"', "dns_nothing"),
         "signed": Case("", "dns_nothing"),
         # --- something else there

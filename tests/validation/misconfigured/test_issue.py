@@ -1,123 +1,190 @@
-"""After the very line that we told, the whole order issues: a CA that really looks, asking the same DNS."""
+"""After the very line that we told, the same order issues, and not before: a CA that really looks, asking the same servers.
+
+The tables of the other files, played by real orders; each table's orders run beside one another.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 from django.utils import timezone
 
-from certificates import issuance
-from certificates.models import Certificate, Issuance
-from portal import sweeping
 from tests.contracts.ca import CaServer, free_port, running_pebble
-from tests.factories import CaAccountFactory, plan_for
-from tests.validation import bind as real
-from tests.validation.fake_web import FakeWeb, page
-from validation.models import Authorization
+from tests.factories import CaAccountFactory
+from tests.validation.fake_web import FakeWeb, Page, page
+from tests.validation.misconfigured import cases_caa, cases_dns, cases_http
+from tests.validation.misconfigured.conftest import DELEGATIONS, OTHERS
+from tests.validation.misconfigured.desk import Desk
+from tests.validation.misconfigured.tried import TRIED
+from tests.validation.misconfigured.world import BASE, World, running_world
+from validation.methods import METHODS
+from validation.methods.dns_01 import Dns01
+from validation.methods.http_01 import Http01
+from validation.problems import Finding
+from validation.resolver import Resolver
 
 pytestmark = [pytest.mark.server, pytest.mark.town, pytest.mark.django_db]
 
 HTTP_PORT = free_port()
-ZONES = {
-    "wrong.example": '_acme-challenge IN TXT "something else"',
-    "alias.example": "_acme-challenge IN CNAME nothing.alias.example.",
-    "wild.example": '* IN TXT "v=spf1 -all"',
-    "barred.example": '@ IN CAA 0 issue "another-ca.example"',
-    "page.example": "@ IN A 127.0.0.1",
+WEB = "web.example"
+# Names with an address too many: its removal is the cure, the file is there.
+ADDRESSES = {
+    "dual": ("@ IN A 127.0.0.1\n@ IN AAAA ::1", "http_ipv6"),
+    "inner": ("@ IN A 127.0.0.1\n@ IN A 192.168.0.10", "http_some_addresses"),
 }
+ZONES = {f"{case}.example": BASE for case in [*cases_dns.TABLE, *cases_caa.TABLE]}
+ZONES |= {f"{case}.example": records for case, (records, _slug) in ADDRESSES.items()}
+ZONES |= {WEB: BASE + "* IN A 127.0.0.1", "private.example": OTHERS["private"], "insisted.example": BASE}
 
 
 @pytest.fixture(scope="module")
-def bind(tmp_path_factory) -> Iterator[real.Bind]:
-    folder = tmp_path_factory.mktemp("bind")
-    with real.running_bind(folder, ZONES, written=tuple(ZONES)) as server:
-        yield server
+def world(tmp_path_factory) -> Iterator[World]:
+    """Zones as customers have them before they order."""
+    zones = {zone: f"{records}\n" for zone, records in ZONES.items()}
+    with running_world(tmp_path_factory.mktemp("orders"), zones, {}, DELEGATIONS) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
-def strict_pebble(tmp_path_factory, bind) -> Iterator[CaServer]:
+def strict_pebble(tmp_path_factory, world) -> Iterator[CaServer]:
     with running_pebble(
         tmp_path_factory.mktemp("pebble"),
         environment={"PEBBLE_VA_ALWAYS_VALID": "0", "PEBBLE_AUTHZREUSE": "0"},
-        dns=f"127.0.0.1:{bind.port}",
+        dns=f"127.0.0.1:{world.port}",
         http_port=HTTP_PORT,
     ) as server:
         yield server
 
 
 @pytest.fixture
-def account(db, strict_pebble, bind, settings):
-    settings.VALIDATION_NAMESERVERS = [f"127.0.0.1:{bind.port}"]
-    settings.VALIDATION_HTTP_PORT = HTTP_PORT
-    settings.VALIDATION_ALLOWED_NETWORKS = ["127.0.0.0/8"]
-    return CaAccountFactory(
+def desk(alice, strict_pebble, walking, fetching, monkeypatch) -> Desk:
+    """The engine as it is, its looks beginning at this world's root."""
+    monkeypatch.setattr(Resolver, "configured", staticmethod(walking))
+    monkeypatch.setitem(METHODS, "dns-01", Dns01(make_resolver=walking))
+    monkeypatch.setitem(METHODS, "http-01", Http01(make_fetcher=fetching(HTTP_PORT, seconds=2.0)))
+    account = CaAccountFactory(
         directory_url=strict_pebble.directory_url,
         roots_pem=strict_pebble.roots_pem,
         terms_agreed_at=timezone.now(),
-        caa_identities=["pebble.letsencrypt.org"],
+        caa_identities=["ca.example"],
     )
+    return Desk(alice, account)
 
 
-def work_until(true, seconds: float = 30.0) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, list(Authorization.objects.values("identifier", "finding", "status"))
-        if not [name for name in ("acme_orders", "authorizations") if sweeping.work_one(name)]:
-            time.sleep(0.05)
+@pytest.fixture
+def web() -> Iterator[FakeWeb]:
+    server = FakeWeb(port=HTTP_PORT)
+    server.pages |= cases_http.SITE
+    yield server
+    server.close()
 
 
-def told(wanted: Issuance, slug: str):
-    """Work until the one name of this order has that finding."""
-    row = Authorization.objects.filter(acme_orders__issuance=wanted)
-    work_until(lambda: row.exists() and row.get().finding.get("slug") == slug)
-    return row.get().last_finding
-
-
-def issued(wanted: Issuance) -> bool:
-    Authorization.objects.filter(acme_orders__issuance=wanted, shown_at=None).update(due_at=timezone.now())
-    return Certificate.objects.filter(issuance=wanted).exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "slug"),
-    [
-        ("wrong.example", "dns_wrong_value"),
-        ("alias.example", "dns_cname_empty"),
-        ("wild.example", "dns_wildcard_txt"),
-    ],
-)
-def test_an_order_with_a_wrong_record_issues_after_the_line_we_told(alice, account, bind, name, slug):
-    plan = plan_for(alice, name, account=account)
-    wanted = issuance.request(plan, by=alice, now=timezone.now())
-    finding = told(wanted, slug)
-    assert not Certificate.objects.filter(issuance=wanted).exists()
+def cure(world: World, finding: Finding) -> None:
+    """Do in the zone what the finding says, and nothing else."""
     for record in finding.remove:
-        real.take_away(bind, name, record)
-    real.put(bind, name, finding.repair)
-    work_until(lambda: issued(wanted))
+        world.remove(record, finding.facts["zone"])
+    if finding.repair:
+        world.publish(finding.repair, finding.facts["zone"])
 
 
-def test_an_order_that_caa_keeps_out_issues_after_the_line_we_told(alice, account, bind):
-    plan = plan_for(alice, "barred.example", account=account)
-    wanted = issuance.request(plan, by=alice, now=timezone.now())
-    real.put(bind, "barred.example", told(wanted, "dns_nothing").repair)
-    finding = told(wanted, "caa_other_issuer")
-    assert finding.repair == 'barred.example. CAA 0 issue "pebble.letsencrypt.org"'
-    real.put(bind, "barred.example", finding.repair)
-    work_until(lambda: issued(wanted))
+def test_every_order_with_a_slip_in_its_zone_issues_after_the_line_we_told(
+    desk, world, alice, authorization_of, record_property
+):
+    # Pebble's own DNS client takes an answer that was cut off over UDP for the whole, and asks no further over TCP.
+    table = {case: entry for case, entry in cases_dns.TABLE.items() if case != "large-set"}
+    for case, entry in table.items():
+        if entry.slug == "dns_stale_value":
+            authorization_of(
+                alice, entry.identifier(case), token="earlier", key_authorization="earlier.thumb", due_at=None
+            )
+    desk.order({case: entry.identifier(case) for case, entry in table.items()})
+    for case in table:
+        challenge = desk.challenge(case)
+        entry = cases_dns.table(challenge.token, challenge.key_authorization)[case]
+        world.publish_all(entry.records, f"{case}.example")
+    for finding in desk.told({case: entry.slug for case, entry in table.items()}).values():
+        cure(world, finding)
+    desk.issue()
+    record_property(TRIED, len(table))
+    assert desk.wrong == {}
 
 
-@pytest.mark.django_db(transaction=True)
-def test_an_order_behind_a_web_page_issues_after_the_content_we_told(alice, account):
-    web = FakeWeb(port=HTTP_PORT)
-    web.otherwise = page("<!doctype html><title>Shop</title>Welcome")
-    try:
-        plan = plan_for(alice, "page.example", account=account, method="http-01")
-        wanted = issuance.request(plan, by=alice, now=timezone.now())
-        finding = told(wanted, "http_catch_all")
-        web.pages[f"/.well-known/acme-challenge/{finding.facts['file_name']}"] = page(finding.repair)
-        work_until(lambda: issued(wanted))
-    finally:
-        web.close()
+def test_every_order_that_caa_keeps_out_issues_after_the_line_we_told(desk, world, record_property):
+    names = {
+        case: f"{'*.' if entry.wildcard else ''}{entry.below}{case}.example"
+        for case, entry in cases_caa.TABLE.items()
+    }
+    desk.order(names)
+    desk.account.refresh_from_db()
+    table = cases_caa.table(desk.account.account_url)
+    for case, entry in table.items():
+        world.publish_all(entry.records, f"{case}.example")
+    for finding in desk.told(dict.fromkeys(table, "dns_nothing")).values():
+        cure(world, finding)
+    for finding in desk.told({case: entry.slug for case, entry in table.items()}).values():
+        cure(world, finding)
+    desk.issue()
+    record_property(TRIED, len(table))
+    assert desk.wrong == {}
+
+
+def test_every_order_behind_a_web_server_s_slip_issues_after_the_content_we_told(
+    desk, world, web, record_property
+):
+    pages = {f"at the file: {case}": case for case in cases_http.TABLE}
+    everything = {f"everywhere: {case}": body for case, body in cases_http.ALL_THE_SAME.items()}
+    astray = {f"astray: {number}": number for number in range(len(cases_http.astray("")))}
+    slugs = {name: cases_http.TABLE[case][1] for name, case in pages.items()}
+    slugs |= dict.fromkeys(everything, "http_catch_all")
+    names = {case: f"{_label(case)}.{WEB}" for case in [*pages, *everything, *astray]}
+    desk.order(names, "http-01")
+    for name, case in pages.items():
+        challenge = desk.challenge(name)
+        answer, _slug = cases_http.table(challenge.token, challenge.key_authorization)[case]
+        web.pages[cases_http.FOLDER + challenge.token] = answer
+    for name, number in astray.items():
+        challenge = desk.challenge(name)
+        path, slugs[name] = list(cases_http.astray(challenge.token).values())[number]
+        web.pages[path] = page(challenge.key_authorization)
+    web.otherwise = _by_host({names[case]: page(body) for case, body in everything.items()})
+    for finding in desk.told(slugs).values():
+        web.pages[finding.facts["folder"] + finding.facts["file_name"]] = page(finding.repair)
+    desk.issue()
+    record_property(TRIED, len(names))
+    assert desk.wrong == {}
+
+
+def test_every_order_with_an_address_too_many_issues_after_its_removal(desk, world, web, record_property):
+    desk.order({case: f"{case}.example" for case in ADDRESSES}, "http-01")
+    for case in ADDRESSES:
+        challenge = desk.challenge(case)
+        web.pages[cases_http.FOLDER + challenge.token] = page(challenge.key_authorization)
+    for case, finding in desk.told({case: slug for case, (_records, slug) in ADDRESSES.items()}).items():
+        for record in finding.remove:
+            world.remove(record, f"{case}.example")
+    desk.issue()
+    record_property(TRIED, len(ADDRESSES))
+    assert desk.wrong == {}
+
+
+def test_the_ca_itself_refuses_what_we_hold_up(desk, world):
+    desk.order({"insisted": "insisted.example"})
+    world.publish_all('_acme-challenge IN TXT "something else"', "insisted.example")
+    assert set(desk.told({"insisted": "dns_wrong_value"})) == {"insisted"}
+    assert "unauthorized" in desk.refused("insisted")
+    assert not desk.issued("insisted")
+
+
+def _label(case: str) -> str:
+    return "".join(letter if letter.isalnum() else "-" for letter in case.lower()).strip("-")
+
+
+def _by_host(pages: dict[str, Page]) -> Page:
+    """One server for several websites: what it answers anywhere, by the name that is asked."""
+
+    def answer(conn, request: str) -> None:
+        host = next(line[6:] for line in request.split("\r\n") if line.lower().startswith("host: "))
+        pages.get(host.partition(":")[0], page("not found", 404))(conn, request)
+
+    return answer

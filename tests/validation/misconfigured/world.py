@@ -23,6 +23,7 @@ import dns.query
 import dns.rcode
 import dns.tsigkeyring
 import dns.update
+import dns.zone
 
 from tests.validation.bind import KEY_NAME, SECRET, free_port
 from tests.validation.misconfigured.cases_dns import VALUE
@@ -104,6 +105,15 @@ class World:
         update = self.update(zone)
         update.add(dns.name.from_text(owner), int(ttl or 60), kind, value)
         self.send(update, server)
+
+    def publish_all(self, records: str, zone: str) -> None:
+        """Put these lines, written as in the zone's own file, into the zone."""
+        update = self.update(zone)
+        text = f"$TTL 60\n{records}\n"
+        for name, rdataset in dns.zone.from_text(text, zone, check_origin=False).iterate_rdatasets():
+            update.add(name, rdataset)
+        if update.update:  # BIND refuses to change nothing
+            self.send(update)
 
     def remove(self, record: str, zone: str) -> None:
         """Take away `name. TYPE [value]`."""
