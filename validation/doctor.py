@@ -49,7 +49,24 @@ def examine(
         finding = forbidden(authorization) or finding
     if finding.in_place:
         finding = vantage.from_elsewhere(finding, authorization.identifier, challenge) or finding
+    if finding.slug == "in_place":
+        finding = _remarked(finding, authorization)
     return _patient(finding, authorization.last_finding, now)
+
+
+def _remarked(finding: Finding, authorization: Authorization) -> Finding:
+    """Say beside it that a server leaves TCP out: many do, and CAs seldom need it, so that it holds nothing up.
+
+    Asked only after a look that failed: what was in place at once is in no trouble that wants an explanation.
+    """
+    before = authorization.last_finding
+    if authorization.method != Method.DNS or before is None or before.in_place:
+        return finding
+    deaf = Resolver.configured().without_tcp(f"{LABEL}.{authorization.identifier}")
+    if not deaf:
+        return finding
+    facts = {**finding.facts, "without_tcp": ", ".join(str(server) for server in deaf)}
+    return replace(finding, slug="dns_in_place_without_tcp", facts=facts)
 
 
 def _patient(finding: Finding, before: Finding | None, now: datetime) -> Finding:

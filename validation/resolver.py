@@ -35,6 +35,7 @@ MAX_SERVERS = 4
 MAX_ADDRESSES = 8
 SECONDS_PER_SERVER = 2.0
 SECONDS_OVER_UDP = 1.0  # then the same server over TCP: a lost packet or a filtered UDP port is no finding
+SECONDS_OVER_TCP = 1.0  # for a question whose answer holds nobody up
 SECONDS = 8.0
 EDNS_PAYLOAD = 1232
 # A server that cannot read EDNS says one of these and is asked again in plain DNS (RFC 6891 §7).
@@ -97,6 +98,23 @@ class Resolver:
         except dns.exception.DNSException:
             return ()
         return self._ask_all(self._publics, asked, "TXT")
+
+    def without_tcp(self, name: str) -> tuple[Server, ...]:
+        """The zone's servers that do not answer over TCP, as all must (RFC 7766 §5), each asked once.
+
+        None where servers are asked that are this installation's own choice.
+        """
+        try:
+            asked = name_of(name)
+        except dns.exception.DNSException:
+            return ()
+        servers = () if self._nameservers else self._delegation(asked).servers
+        if not servers:
+            return ()
+        budget = Deadline(self._deadline.at_most(SECONDS_OVER_TCP))
+        with ThreadPoolExecutor(max_workers=len(servers)) as pool:
+            told = pool.map(lambda server: _answers_over_tcp(server, asked, budget), servers)
+            return tuple(server for server, answers in zip(servers, told, strict=True) if not answers)
 
     def fails_dnssec(self, name: str) -> str:
         """Why a validating resolver does not believe this very record set, "" where it does or nobody validates.
@@ -342,6 +360,16 @@ class Resolver:
         except (dns.exception.DNSException, EOFError, ValueError):
             return None, "MALFORMED"
         return reply, ""
+
+
+def _answers_over_tcp(server: Server, name: dns.name.Name, budget: Deadline) -> bool:
+    query = dns.message.make_query(name, "SOA", use_edns=0, payload=EDNS_PAYLOAD)
+    try:
+        with call("dns", "SOA", server.address):
+            dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
+    except (dns.exception.DNSException, OSError, EOFError, ValueError):
+        return False
+    return True
 
 
 class _CutShort(Exception):

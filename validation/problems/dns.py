@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from validation.problems.kinds import ERROR as _ERROR
 from validation.problems.kinds import WAITING as _WAITING
+from validation.problems.kinds import WARNING as _WARNING
 from validation.problems.kinds import Problem
 
 DNS: dict[str, Problem] = {
@@ -158,6 +159,11 @@ DNS: dict[str, Problem] = {
         _ERROR,
         _("The DNS servers of %(zone)s cut their answer off and do not answer over TCP."),
         _("Port 53 must be open for TCP as well as UDP. Fewer TXT records at %(name)s would help too."),
+    ),
+    "dns_in_place_without_tcp": Problem(
+        _WARNING,
+        _("Everything is in place, but %(without_tcp)s does not answer over TCP."),
+        _("We ask the CA all the same: most CAs ask over UDP. Should it refuse, have port 53 opened for TCP as well as UDP."),
     ),
     "dns_bogus": Problem(
         _ERROR,

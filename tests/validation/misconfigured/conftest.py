@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.validation.misconfigured import cases_caa, cases_dns
-from tests.validation.misconfigured.world import BASE, TWO_NS, World, running_world
+from tests.validation.misconfigured import cases_caa, cases_dns, cases_persist
+from tests.validation.misconfigured.world import BASE, TWO_NS, Firewall, World, running_world
 from validation.addresses import networks
 from validation.answers import Server
 from validation.deadline import Deadline
@@ -16,6 +16,7 @@ from validation.resolver import Resolver
 
 LOOPBACK = networks(["127.0.0.0/8", "::1/128"])
 VALUE = cases_dns.VALUE
+UDP_NS = "@ IN NS udp.host.example.\n"
 # Cases that more than one server, or another cure than a line in the zone, belongs to.
 OTHERS = {
     "late": TWO_NS + f'_acme-challenge IN TXT "{VALUE}"',
@@ -26,6 +27,10 @@ OTHERS = {
     "forged": '_acme-challenge IN TXT "to-be-forged"',
     "half-cloud": "@ IN NS ada.ns.cloudflare.com.\n@ IN NS bob.ns.cloudflare.com.\n@ IN NS ns1.host.example.",
     "remembered": "",
+    "cut": UDP_NS + cases_dns.TABLE["large-set"].records,
+    "udp-only": UDP_NS,
+    "unrouted": "@ IN A 127.255.255.255",
+    "half-routed": "@ IN A 127.0.0.1\n@ IN A 127.255.255.255",
     "web": "@ IN A 127.0.0.1",
     "shop": "@ IN A 127.0.0.1\nwww IN A 127.0.0.1",
     "dual": "@ IN A 127.0.0.1\n@ IN AAAA ::1",
@@ -47,6 +52,7 @@ DELEGATIONS = "lame IN NS ns2.host.example.\ndead IN NS nobody.host.example.\nno
 def world(tmp_path_factory) -> Iterator[World]:
     records = {name: case.records for name, case in cases_dns.TABLE.items()}
     records |= OTHERS | {name: case.records for name, case in cases_caa.TABLE.items()}
+    records |= {name: case.records for name, case in cases_persist.TABLE.items()}
     zones = {
         f"{name}.example": f"{BASE if name not in OTHERS else ''}{text}\n" for name, text in records.items()
     }
@@ -55,6 +61,13 @@ def world(tmp_path_factory) -> Iterator[World]:
         folder, zones, {zone: text + "\n" for zone, text in FORMER.items()}, DELEGATIONS
     ) as running:
         yield running
+
+
+@pytest.fixture
+def firewall(world) -> Iterator[Firewall]:
+    before_it = Firewall(world.port)
+    yield before_it
+    before_it.close()
 
 
 @pytest.fixture

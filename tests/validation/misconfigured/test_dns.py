@@ -12,9 +12,12 @@ import pytest
 from tests.conftest import NOW
 from tests.validation.misconfigured.cases_dns import TABLE, VALUE
 from tests.validation.misconfigured.world import anchor, key_of
+from validation import doctor
 from validation.answers import Server
+from validation.methods import METHODS
 from validation.methods.dns_01 import Dns01
 from validation.problems import Finding
+from validation.resolver import Resolver
 
 pytestmark = pytest.mark.server
 
@@ -80,6 +83,42 @@ def test_a_domain_that_nobody_serves_is_told_as_such(look, identifier, slug, zon
 
 def test_the_servers_that_know_nothing_are_named(look):
     assert "ns2.host.example (::1)" in look("lame.example").title
+
+
+def test_a_long_answer_that_only_tcp_could_bring_is_told_until_tcp_is_open(world, look, firewall):
+    finding = look("cut.example")
+    assert (finding.slug, finding.repair) == ("dns_no_tcp", "")
+    assert "udp.host.example (127.0.0.5)" in finding.facts["servers"]
+    firewall.open_tcp()
+    finding = look("cut.example")
+    assert finding.slug == "dns_wrong_value"
+    world.publish(finding.repair, "cut.example")
+    assert look("cut.example").in_place
+
+
+def test_a_server_without_tcp_is_named_after_trouble_and_holds_nothing_up(
+    world, walking, firewall, alice, authorization_of, monkeypatch
+):
+    monkeypatch.setattr(Resolver, "configured", staticmethod(walking))
+    monkeypatch.setitem(METHODS, "dns-01", Dns01(make_resolver=walking))
+    row = authorization_of(alice, "udp-only.example")
+
+    def examine() -> Finding:
+        finding = doctor.examine(row, row.challenge(), NOW)
+        row.finding = finding.as_json()
+        return finding
+
+    first = examine()
+    assert (first.slug, first.in_place) == ("dns_nothing", False)
+    world.publish(first.repair, "udp-only.example")
+    finding = examine()
+    assert (finding.slug, finding.in_place) == ("dns_in_place_without_tcp", True)
+    assert "udp.host.example (127.0.0.5) does not answer over TCP" in finding.title
+    # It was in place already: nobody is asked again.
+    assert examine().slug == "in_place"
+    row.finding = first.as_json()
+    firewall.open_tcp()
+    assert examine().slug == "in_place"
 
 
 @pytest.mark.parametrize("case", ["expired", "forged", "broken"])

@@ -155,6 +155,17 @@ def test_an_inner_address_beside_a_good_one_is_named_and_removed(world, look, we
     assert look("inner.example").in_place
 
 
+def test_an_address_without_a_route_from_here_tells_only_where_there_is_no_other(world, look, web):
+    """A broadcast address: the kernel has no route for a connection there, wherever the test runs."""
+    web.pages[PATH] = page(KEY_AUTHORIZATION)
+    assert look("half-routed.example").in_place
+    finding = look("unrouted.example")
+    assert (finding.slug, finding.facts["address"]) == ("http_no_route", "127.255.255.255")
+    world.remove("unrouted.example. A 127.255.255.255", "unrouted.example")
+    world.publish("unrouted.example. 60 IN A 127.0.0.1", "unrouted.example")
+    assert look("unrouted.example").in_place
+
+
 @pytest.mark.parametrize(
     ("name", "slug"),
     [

@@ -1,16 +1,20 @@
 """A small Internet on loopback: a BIND that is root, registry and customers' servers, and one that resolves and validates.
 
 127.0.0.1 serves every zone and takes updates; ::1, on the same port, serves old copies of some zones and refuses the
-others, as the servers of a former provider do; 127.0.0.4 is nobody. The resolver begins at this root.
+others, as the servers of a former provider do; 127.0.0.4 is nobody; 127.0.0.5 stands behind a firewall that knows UDP
+only, where a test sets one up. The resolver begins at this root.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,7 +41,11 @@ ROOT = (
     + NS
     + "example. IN NS ns1.host.example.\ntest. IN NS ns1.host.example.\nns1.host.example. IN A 127.0.0.1\n"
 )
-HOST = SOA + NS + "ns1 IN A 127.0.0.1\nns2 IN AAAA ::1\nnobody IN A 127.0.0.4\nother IN TXT other\n"
+HOST = (
+    SOA
+    + NS
+    + "ns1 IN A 127.0.0.1\nns2 IN AAAA ::1\nnobody IN A 127.0.0.4\nudp IN A 127.0.0.5\nother IN TXT other\n"
+)
 HOST += 'caa IN CAA 0 issue "letsencrypt.org"\n'
 
 BASE = "@ IN A 127.0.0.1\n"
@@ -135,6 +143,47 @@ class World:
         command = [program("named"), "-g", "-n", "1", "-p", str(self.port), "-c", str(conf)]
         with log.open("w") as stream:
             self.processes[name] = subprocess.Popen(command, stderr=stream)
+
+
+class Firewall:
+    """Lets UDP through to the authority from 127.0.0.5, and TCP only once it is opened."""
+
+    ADDRESS = "127.0.0.5"
+
+    def __init__(self, port: int) -> None:
+        self._port, self._closed = port, False
+        self._udp = socket.socket(type=socket.SOCK_DGRAM)
+        self._udp.bind((self.ADDRESS, port))
+        self._tcp: socket.socket | None = None
+        threading.Thread(target=self._pass_udp, daemon=True).start()
+
+    def open_tcp(self) -> None:
+        self._tcp = socket.create_server((self.ADDRESS, self._port))
+        threading.Thread(target=self._pass_tcp, args=(self._tcp,), daemon=True).start()
+
+    def close(self) -> None:
+        self._closed = True
+        for sock in filter(None, (self._udp, self._tcp)):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _pass_udp(self) -> None:
+        while not self._closed:
+            with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as inside:
+                question, peer = self._udp.recvfrom(65535)
+                inside.settimeout(2)
+                inside.sendto(question, ("127.0.0.1", self._port))
+                self._udp.sendto(inside.recv(65535), peer)
+
+    def _pass_tcp(self, listener: socket.socket) -> None:
+        while not self._closed:
+            with contextlib.suppress(OSError):
+                outside, _peer = listener.accept()
+                with outside, socket.create_connection(("127.0.0.1", self._port), timeout=2) as inside:
+                    inside.sendall(outside.recv(65535))
+                    while piece := inside.recv(65535):
+                        outside.sendall(piece)
 
 
 def program(name: str) -> str:
