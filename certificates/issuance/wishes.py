@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Case, F, When
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -292,8 +293,10 @@ def change_method(
         shown_by = approvals.proof_for(issuance.plan.owner, plain.ascii, wildcard=plain.wildcard)
     with transaction.atomic():
         changed = {"method": method} | approver_of(method, *approver)
-        names = [n | changed if _text(n) == name else n for n in issuance.names]
+        # As they stand now: another tab, or staff, may have changed another name since the page was read.
+        names = [n | changed if _text(n) == name else n for n in _names_held(issuance)]
         Issuance.objects.filter(pk=issuance.pk).update(names=names)
+        _stop_opening(issuance, name, now)
         Activation.objects.get(plan_id=issuance.plan_id).names.filter(
             ascii=name.removeprefix("*."), wildcard=name.startswith("*.")
         ).update(method=method, approver=approver[0], approver_domain=approver[1])
@@ -317,6 +320,30 @@ def change_method(
             )  # fmt: skip
     issuance.refresh_from_db()
     ring()
+
+
+def _names_held(issuance: Issuance) -> list[dict[str, object]]:
+    """Return the names anew, and let nobody change them until the transaction ends. Raises NotPossible."""
+    held = Issuance.objects.select_for_update(no_key=True).filter(pk=issuance.pk).only("state", "names").get()
+    if held.state != Issuance.State.WANTED:
+        raise NotPossible(_("This request has ended."))
+    names: list[dict[str, object]] = held.names
+    return names
+
+
+def _stop_opening(issuance: Issuance, name: str, now: datetime) -> None:
+    """Whoever works on an order that has no authorization of this name yet has read the old method: they lose the order.
+
+    Their next write fails, and it stands before each row that they open; the next walk reads the names anew. While
+    newOrder may be on its way nobody else is let in before the lease lapses, so that it is not sent twice.
+    """
+    orders = AcmeOrder.objects.open().filter(issuance=issuance, ended_at__isnull=True)
+    known = orders.filter(
+        authorizations__identifier=name.removeprefix("*."), authorizations__wildcard=name.startswith("*.")
+    )
+    if not known.exists():
+        lease = Case(When(url__isnull=True, then=F("lease_until")), default=None)
+        orders.update(epoch=F("epoch") + 1, lease_until=lease, due_at=now)
 
 
 def _text(name: dict[str, object]) -> str:
