@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from accounts.mail import write
 from audit.vocabulary import Action
 from certificates.held_up import MOVED, moved_text
-from certificates.issuance import breaker, closing, failing, limits, stopping
+from certificates.issuance import breaker, closing, failing, limits, stopping, uses
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -44,6 +44,7 @@ def leave_disabled(walk: Walk) -> Done | None:
         text = "The CA account is disabled, and no other one can fulfil this product."
         return failing.needs_operator(walk, ours("no_account", text, walk.now))
     with transaction.atomic():
+        uses.release(walk)
         order.write(account=other, intent_at=None)
         walk.note(Action.CA_SWITCHED, why="disabled", was=was, now_at=other.name)
     walk.connector = None
@@ -174,6 +175,7 @@ def _move_to(walk: Walk, other: CaAccount, why: str) -> Done | None:
             waiting_for=AcmeOrder.WaitingFor.NOBODY,
             tries=0,
         )
+        uses.release(walk)
         # They stay pending until they are given back; a look that is under way must not bring them back to life.
         Authorization.objects.filter(pk__in=rows).update(due_at=None, lease_until=None, epoch=F("epoch") + 1)
         AcmeOrder.objects.create(

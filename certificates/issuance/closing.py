@@ -11,7 +11,7 @@ from accounts.mail import write
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.connectors.problems import Outcome, Place, Problem, outcome_of
-from certificates.issuance import failing, proving, waits
+from certificates.issuance import failing, proving, uses, waits
 from certificates.issuance.problems import as_json, ours, stored
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -44,6 +44,7 @@ def start_afresh(
             due_at=None,
         )
         _stop_looking(walk)
+        uses.release(walk)
         walk.note(Action.CA_PROBLEM, problem=problem)
         if not order.issuance.acme_orders.filter(attempt__gt=order.attempt).exists():
             AcmeOrder.objects.create(
@@ -122,6 +123,7 @@ def verdict(walk: Walk, problem: dict[str, Any], outcome: Outcome) -> Done:
     with transaction.atomic():
         walk.hold()
         _stop_looking(walk)
+        uses.refused(walk)
         walk.note(Action.CA_INVALID, problem=problem, final=final)
         if final:
             wanted = Issuance.objects.filter(pk=issuance.pk, state=Issuance.State.WANTED)

@@ -7,22 +7,22 @@ so this order of counting is never refused by either kind, and is what CAs docum
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Case, DateTimeField, F, Max, Q, QuerySet, Value, When
+from django.db.models.functions import Greatest
 
 from certificates.held_up import LIMIT, next_slot_text
-from certificates.issuance import choosing, replacing
+from certificates.issuance import choosing, replacing, uses
 from certificates.issuance.problems import ours
+from certificates.issuance.turns import InLine, Queue, rest_of
+from certificates.issuance.uses import OF_THE_CA, counted_at, subjects
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount, CaLimit, CaUse, LimitKind
 from identifiers.names import Name
-from leases.inserts import insert, insert_all
 from leases.prepared import Prepared
 
 # RFC 8555 knows no limits: these are Let's Encrypt's, per account (the certificates: per CA), as (amount, window).
@@ -34,8 +34,9 @@ LETS_ENCRYPT: dict[str, tuple[int, timedelta]] = {
 }
 # A limit that is entered later finds at least these uses counted already.
 KEPT = max(window for _amount, window in LETS_ENCRYPT.values())
-# Counted by a CA over all its accounts, so ours counts them where the operator's account stands.
-OF_THE_CA = {LimitKind.DOMAIN, LimitKind.SET}
+
+# Of a longer queue the last learn of it when they are woken.
+MOST_POSTPONED = 300
 
 _ACCOUNT_KEY: Any = CaAccount._meta.pk
 _limits = Prepared(lambda account: CaLimit.objects.filter(account_id=account), _ACCOUNT_KEY)
@@ -44,7 +45,7 @@ _limits = Prepared(lambda account: CaLimit.objects.filter(account_id=account), _
 def take_slot(walk: Walk) -> Done | None:
     """Take a place among the account's new orders and commit that newOrder is about to be sent, or wait for the next slot.
 
-    The use and the intent are one commit: whoever dies after it finds the place taken, and nobody takes it twice.
+    The uses and the intent are one commit: whoever dies after it finds the places taken, and nobody takes them twice.
     """
     order = walk.order
     replaces = replacing.to_tell(walk)
@@ -53,22 +54,30 @@ def take_slot(walk: Walk) -> Done | None:
         now = walk.now
         limits = limits_of(order.account)
         if limits:
-            # One at a time: two workers that count at once would both take the last place.
-            list(
-                CaAccount.objects.filter(pk=order.account_id)
-                .select_for_update(no_key=True)
-                .values_list("pk", flat=True)
-            )
-        ahead = _ahead(order) if limits else 0
-        full = _fullest(order.account, limits, walk.names, told, now, ahead)
+            _hold_places(order, limits)
+        queue = Queue(order, limits, now)
+        full = _fullest(order.account, limits, walk.names, told, now, queue)
         if full is None:
             walk.hold(intent_at=now, replaces=replaces)
-            if LimitKind.ORDERS not in exempt(limits, told):
-                insert(CaUse, account_id=order.account_id, kind=LimitKind.ORDERS, at=now)
+            uses.enter(walk, now, exempt(limits, told))
+        elif full[1] == LimitKind.ORDERS:
+            _postpone(order, limits, queue, now)
     if full is not None:
         return choosing.after_limit(walk, full[0]) or _wait(walk, *full)
     walk.slot_taken = True
     return None
+
+
+def _hold_places(order: AcmeOrder, limits: Sequence[CaLimit]) -> None:
+    """One at a time: two workers that count at once would both take the last place. Held until the transaction ends.
+
+    What the CA counts over all accounts is counted by one worker at a time for all of them.
+    """
+    held = Q(pk=order.account_id)
+    if any(limit.kind in OF_THE_CA for limit in limits):
+        held |= Q(directory_url=order.account.directory_url, parent__isnull=True)
+    rows = CaAccount.objects.filter(held).order_by("pk").select_for_update(no_key=True)
+    list(rows.values_list("pk", flat=True))
 
 
 def _wait(walk: Walk, slot: datetime, kind: str) -> Done:
@@ -84,7 +93,24 @@ def next_slot(
     `replaces` is what newOrder will name as replaced (RFC 9773 §5), empty for none; `ahead` how many orders wait for a
     place among the account's new orders already.
     """
-    full = _fullest(account, limits_of(account), names, replaces, now, ahead)
+    full = _fullest(account, limits_of(account), names, replaces, now, InLine(ahead))
+    return full[0] if full is not None else None
+
+
+def room_beyond_rest(account: CaAccount, now: datetime, *, replaced: bool) -> datetime | None:
+    """Return when one more order fits behind all that are to be sent, the window's last part left free; None: at once.
+
+    For those who can wait as well as not: a mass reissue. `replaced`: its orders name the certificates they replace.
+    Of a pattern each customer has a window of their own.
+    """
+    limits = [limit for limit in limits_of(account) if limit.kind == LimitKind.ORDERS]
+    limits = [limit for limit in limits if not (replaced and limit.renewals_exempt)]
+    if not limits or account.per_customer:
+        return None
+    to_send = AcmeOrder.objects.open().filter(
+        account=account, url__isnull=True, intent_at__isnull=True, due_at__isnull=False
+    )
+    full = _fullest(account, limits, (), "", now, InLine(to_send.count(), leaves_rest=True))
     return full[0] if full is not None else None
 
 
@@ -107,106 +133,105 @@ def _fullest(
     names: Sequence[Name],
     replaces: str,
     now: datetime,
-    ahead: int,
+    queue: Queue | InLine,
 ) -> tuple[datetime, str] | None:
     """Return the limit that has room last, as the moment and its kind; None when all have room."""
     slots = [
-        (_free_at(limit, uses, now, ahead if limit.kind == LimitKind.ORDERS else 0), limit.kind)
+        (_free_at(limit, _newest(limit, counted, now), now, _line(limit, queue)), limit.kind)
         for limit in limits
         if not (replaces and limit.renewals_exempt)
-        for uses in _uses(account, limit.kind, names)
+        for counted in _counted(account, limit.kind, names)
     ]
     return max(((slot, kind) for slot, kind in slots if slot is not None), default=None)
 
 
-def _uses(account: CaAccount, kind: str, names: Sequence[Name]) -> list[QuerySet[CaUse]]:
+def _line(limit: CaLimit, queue: Queue | InLine) -> Queue | InLine:
+    """Only new orders have a queue."""
+    return queue if limit.kind == LimitKind.ORDERS else InLine()
+
+
+def _counted(account: CaAccount, kind: str, names: Sequence[Name]) -> list[QuerySet[CaUse]]:
     """Return what is counted together: one QuerySet for each subject of the order."""
-    counted = CaUse.objects.filter(account__in=_counted_at(account, kind), kind=kind)
+    counted = CaUse.objects.filter(account__in=counted_at(account, kind), kind=kind)
     return [counted.filter(subject=subject) for subject in subjects(kind, names)]
 
 
-def _counted_at(account: CaAccount, kind: str) -> list[UUID]:
-    if kind not in OF_THE_CA:
-        return [account.pk]
-    return list(CaAccount.objects.same_ca(account).house().values_list("pk", flat=True))
+def _newest(limit: CaLimit, counted: QuerySet[CaUse], now: datetime) -> list[datetime]:
+    """Return the latest uses within the window, at most as many as it has room for."""
+    recent = counted.filter(at__gt=now - timedelta(seconds=limit.seconds)).order_by("-at")
+    return list(recent.values_list("at", flat=True)[: limit.amount])
 
 
-def subjects(kind: str, names: Sequence[Name]) -> list[str]:
-    """Return what is counted for an order of these names."""
-    if kind == LimitKind.DOMAIN:
-        return sorted({name.rate_limit_group for name in names})
-    if kind == LimitKind.SET:
-        texts = "\n".join(sorted({name.text for name in names}))
-        return [hashlib.sha256(texts.encode()).hexdigest()]
-    if kind == LimitKind.FAILURES:
-        # A wildcard is shown at its base, and shares its failures (RFC 8555 §7.1.3).
-        return sorted({name.ascii for name in names})
-    return [""]
+def _free_at(
+    limit: CaLimit, newest: Sequence[datetime], now: datetime, queue: Queue | InLine
+) -> datetime | None:
+    """Return when the window has room for one more behind those ahead, None when it has room now."""
+    window, rest = timedelta(seconds=limit.seconds), rest_of(limit)
+    with_rest = _room_at(newest, limit.amount - rest, window, now, queue.ahead)
+    if with_rest is None or (rest and queue.leaves_rest):
+        return with_rest
+    return _room_at(newest, limit.amount, window, now, queue.ahead) if rest else with_rest
 
 
-def _free_at(limit: CaLimit, uses: QuerySet[CaUse], now: datetime, ahead: int) -> datetime | None:
-    """Return when the window has room for one more behind `ahead` others, None when it has room now."""
-    window = timedelta(seconds=limit.seconds)
-    recent = uses.filter(at__gt=now - window).order_by("-at")
-    newest = list(recent.values_list("at", flat=True)[: limit.amount])
-    if len(newest) + ahead < limit.amount:
+def _room_at(
+    newest: Sequence[datetime], amount: int, window: timedelta, now: datetime, ahead: int
+) -> datetime | None:
+    """Return when a window for `amount` has room behind `ahead` others, None when it has now; the newest use first."""
+    newest = newest[:amount]
+    if len(newest) + ahead < amount:
         return None
     # Those ahead take the free places first, then each the place that the oldest use leaves, for a window again.
     # A use that lies ahead of us was written before the clock was set back.
-    taken = [min(at, now) for at in reversed(newest)] + [now] * (limit.amount - len(newest))
-    rounds, place = divmod(ahead - (limit.amount - len(newest)), limit.amount)
+    taken = [min(at, now) for at in reversed(newest)] + [now] * (amount - len(newest))
+    rounds, place = divmod(ahead - (amount - len(newest)), amount)
     return taken[place] + window * (rounds + 1)
 
 
-def _ahead(order: AcmeOrder) -> int:
-    """Return how many older orders of the account wait for a place: who came first is served first."""
-    waiting = AcmeOrder.objects.filter(
-        account_id=order.account_id,
-        url__isnull=True,
-        due_at__isnull=False,
-        problem__type=LIMIT,
-        problem__limit=LimitKind.ORDERS,
+def _postpone(order: AcmeOrder, limits: Sequence[CaLimit], queue: Queue, now: datetime) -> None:
+    """Those behind an order that has just come before them have a later slot, and are told that one."""
+    behind = queue.behind[:MOST_POSTPONED]
+    if not behind or (order.problem or {}).get("type") == LIMIT:
+        return
+    orders = [limit for limit in limits if limit.kind == LimitKind.ORDERS]
+    counted = _counted(order.account, LimitKind.ORDERS, ())[0]
+    used = [(limit, _newest(limit, counted, now)) for limit in orders]
+    slots = []
+    for ahead, place in behind:
+        line = InLine(ahead, place.leaves_rest)
+        moments = [_free_at(limit, newest, now, line) for limit, newest in used]
+        slots.append((place.pk, max((moment for moment in moments if moment is not None), default=now)))
+    later = Case(
+        *(When(pk=pk, then=Value(slot, output_field=DateTimeField())) for pk, slot in slots),
+        default=F("due_at"),
+        output_field=DateTimeField(),
     )
-    return waiting.filter(created_at__lt=order.created_at).exclude(pk=order.pk).count()
+    asleep = AcmeOrder.objects.filter(pk__in=[pk for pk, _slot in slots], due_at__gt=now, problem__type=LIMIT)
+    asleep.filter(lease_until__isnull=True, url__isnull=True).update(due_at=Greatest("due_at", later))
 
 
 def send_again(walk: Walk) -> None:
-    """newOrder is sent once more, its first answer was lost: the place taken then counts from now on. Raises LeaseLost."""
-    order, before = walk.order, walk.order.intent_at
+    """newOrder is sent once more, its first answer was lost: the places taken then count from now on. Raises LeaseLost."""
+    before = walk.order.intent_at
     with transaction.atomic():
         walk.hold(intent_at=walk.now)
         if before is not None:
-            _one_use(order, before).update(at=order.intent_at)
+            uses.send_again(walk, before)
 
 
 def give_slot_back(walk: Walk) -> None:
-    """The CA has certainly made no order: nothing is to be looked for, and the place is another's. Raises LeaseLost."""
-    order, before = walk.order, walk.order.intent_at
+    """The CA has certainly made no order: nothing is to be looked for, and the places are another's. Raises LeaseLost."""
+    before = walk.order.intent_at
     with transaction.atomic():
-        order.write(intent_at=None)
+        walk.order.write(intent_at=None)
         if before is not None:
-            _one_use(order, before).delete()
+            uses.take_back(walk, before)
     walk.slot_taken = False
-
-
-def _one_use(order: AcmeOrder, at: datetime) -> QuerySet[CaUse]:
-    """Return the one use of this moment: of several that are alike, any."""
-    alike = CaUse.objects.filter(account_id=order.account_id, kind=LimitKind.ORDERS, subject="", at=at)
-    return CaUse.objects.filter(pk__in=list(alike.values_list("pk", flat=True)[:1]))
 
 
 def count_certificate(walk: Walk, now: datetime) -> None:
     """A certificate of this order is being stored: call it in that transaction."""
-    account, told = walk.order.account, replacing.told(walk) or ""
-    spared = exempt(limits_of(account), told) if told else set()
-    house = account.parent_id or account.pk
-    insert_all(
-        [
-            CaUse(account_id=house, kind=kind, subject=subject, at=now)
-            for kind in sorted(OF_THE_CA - spared)
-            for subject in subjects(kind, walk.names)
-        ]
-    )
+    told = replacing.told(walk) or ""
+    uses.confirm(walk, now, exempt(limits_of(walk.order.account), told) if told else ())
 
 
 def set_lets_encrypts(account: CaAccount) -> int:

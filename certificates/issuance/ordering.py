@@ -7,7 +7,17 @@ from django.db import IntegrityError, transaction
 from audit.vocabulary import Action
 from certificates.connectors.base import Identifier, OrderFacts, OrderStatus
 from certificates.connectors.problems import CaError
-from certificates.issuance import closing, failing, limits, profiling, replacing, sharing, telling, waits
+from certificates.issuance import (
+    closing,
+    failing,
+    limits,
+    profiling,
+    replacing,
+    sharing,
+    telling,
+    uses,
+    waits,
+)
 from certificates.issuance.opening import open_authorizations
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
@@ -115,7 +125,9 @@ def met(walk: Walk, facts: OrderFacts) -> Done | None:
     for url in urls:
         walk.keep_hold()
         sharing.close(walk, url)
-    order.write(intent_at=None)
+    with transaction.atomic():
+        uses.release(walk)
+        order.write(intent_at=None)
     problem = ours(
         "stale_order", "The CA answered with an order that has ended; we ask for another.", walk.now
     )

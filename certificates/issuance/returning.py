@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from certificates.connection import connect
 from certificates.connectors.base import Connector
 from certificates.connectors.problems import CaError, RetryAt, TryAgain
-from certificates.issuance import approvals, breaker, proving, waits
+from certificates.issuance import approvals, breaker, proving, uses, waits
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder
@@ -23,7 +24,9 @@ def give_back(walk: Walk) -> Done:
     """Deactivate the open authorizations of this issuance, and on a shared account the valid ones too, then end."""
     order = walk.order
     if order.ended_at is None:
-        order.write(ended_at=walk.now, tries=0)
+        with transaction.atomic():
+            order.write(ended_at=walk.now, tries=0)
+            uses.release(walk)
     leftover = _leftover(walk)
     rests = breaker.resting_until(order.account, walk.now) if leftover else None
     if rests is not None:

@@ -313,6 +313,132 @@ def test_an_order_whose_answer_was_lost_holds_one_place(desk, alice):
     assert counted.at == newest(wanted).intent_at
 
 
+# --- certificates per domain and set: laid by with the intent ------------------------------------------------
+
+
+def laid_by() -> list[tuple[str, str]]:
+    """Return what is counted of certificates, the set's hash as a word."""
+    rows = CaUse.objects.filter(kind__in=["domain", "set"]).values_list("kind", "subject")
+    return sorted((kind, "the set" if kind == "set" else subject) for kind, subject in rows)
+
+
+def test_an_order_under_way_counts_for_its_domain_and_its_set(desk, alice, bob):
+    limit(desk.account, "domain", 1, 24 * 3600)
+    desk.shows = False
+    desk.wish(alice, "www.shop.example")
+    desk.run(timedelta(minutes=1))
+    assert laid_by() == [("domain", "shop.example"), ("set", "the set")]
+    second = desk.wish(bob, "mail.shop.example")
+    desk.run(timedelta(minutes=1))
+    assert desk.ca.asked_for["newOrder"] == 1
+    assert newest(second).problem["limit"] == "domain"
+
+
+def test_a_certificate_counts_from_its_storing_and_once(desk, alice):
+    desk.shows = False
+    wanted = desk.wish(alice, "shop.example")
+    desk.run(timedelta(hours=2))
+    desk.shows = True
+    desk.run_until_issued(wanted)
+    assert laid_by() == [("domain", "shop.example"), ("set", "the set")]
+    stored = Certificate.objects.get().issued_at
+    assert set(CaUse.objects.exclude(kind="orders").values_list("at", flat=True)) == {stored}
+    assert CaUse.objects.get(kind="orders").at < stored - HOUR
+
+
+def test_an_order_from_before_its_places_were_laid_by_is_counted_with_its_storing_too(desk, alice):
+    desk.shows = False
+    wanted = desk.wish(alice, "shop.example", "other.example")
+    desk.run(timedelta(minutes=1))
+    CaUse.objects.filter(subject="shop.example").delete()
+    desk.shows = True
+    desk.run_until_issued(wanted)
+    assert laid_by() == [("domain", "other.example"), ("domain", "shop.example"), ("set", "the set")]
+
+
+def test_an_order_that_ends_without_a_certificate_gives_its_place_up_and_who_waits_is_served(
+    desk, alice, bob
+):
+    limit(desk.account, "domain", 1, 7 * 24 * 3600)
+    desk.shows = False
+    desk.wish(alice, "www.shop.example")
+    desk.run(timedelta(minutes=1))
+    second = desk.wish(bob, "mail.shop.example")
+    desk.run(timedelta(minutes=1))
+    desk.ca.validates = "invalid"
+    desk.show_all()
+    desk.run(timedelta(minutes=5), until=lambda: desk.ca.asked_for["newOrder"] == 2)
+    desk.ca.validates = "valid"
+    desk.shows = True
+    desk.run(timedelta(minutes=5), until=lambda: Certificate.objects.exists())
+    assert Certificate.objects.get().issuance == second
+    assert laid_by() == [("domain", "shop.example"), ("set", "the set")]
+
+
+def test_a_withdrawn_request_gives_its_place_up(desk, alice):
+    from certificates.issuance import wishes
+
+    desk.shows = False
+    wanted = desk.wish(alice, "shop.example")
+    desk.run(timedelta(minutes=1))
+    assert laid_by()
+    wishes.withdraw(wanted, by=alice, now=desk.now)
+    desk.run(timedelta(minutes=1))
+    assert laid_by() == []
+
+
+def test_an_order_that_the_ca_no_longer_knows_gives_its_place_to_its_successor(desk, alice):
+    desk.shows = False
+    wanted = desk.wish(alice, "shop.example")
+    desk.run(timedelta(minutes=1))
+    first = newest(wanted)
+    from certificates.issuance import closing
+    from certificates.issuance.walk import Walk
+
+    AcmeOrder.objects.filter(pk=first.pk).wake(desk.now)
+    claimed = AcmeOrder.objects.claim(first.pk, desk.now)
+    walk = Walk(order=claimed, clock=lambda: desk.now, lease_at=desk.now)
+    closing.start_afresh(walk, {"type": "chancery:test", "detail": "gone"})
+    assert laid_by() == []
+    desk.shows = True
+    desk.run(timedelta(minutes=5), until=lambda: Certificate.objects.exists())
+    assert laid_by() == [("domain", "shop.example"), ("set", "the set")]
+
+
+def test_a_refused_order_and_one_sent_again_hold_what_they_laid_by_no_more_than_once(desk, alice):
+    desk.ca.spoil("newOrder", Reply(dies="before"), acts=True)
+    wanted = desk.wish(alice, "shop.example")
+    desk.run_until_issued(wanted)
+    assert desk.ca.asked_for["newOrder"] == 2
+    assert laid_by() == [("domain", "shop.example"), ("set", "the set")]
+    desk.ca.spoil("newOrder", problem("rejectedIdentifier", 403))
+    desk.wish(alice, "other.example")
+    desk.run(timedelta(minutes=1))
+    assert ("domain", "other.example") not in laid_by()
+
+
+def test_an_account_without_limits_asks_the_database_no_more_than_before(desk, alice):
+    """One statement reads the limits, one writes the intent, one enters all that is counted."""
+    from django.test.utils import CaptureQueriesContext
+
+    from certificates.issuance.walk import Walk
+
+    wanted = desk.wish(alice, "shop.example", "www.shop.example")
+    claimed = AcmeOrder.objects.select_related("account", "issuance__plan__owner").get(
+        pk=AcmeOrder.objects.claim(newest(wanted).pk, desk.now).pk
+    )
+    walk = Walk(order=claimed, clock=lambda: desk.now, lease_at=desk.now)
+    limits.take_slot(walk)
+    limits.give_slot_back(walk)
+    with CaptureQueriesContext(connection) as asked:
+        limits.take_slot(walk)
+    statements = [query["sql"].split()[0] for query in asked if "SAVEPOINT" not in query["sql"]]
+    assert statements == ["SELECT", "UPDATE", "INSERT"]
+    with CaptureQueriesContext(connection) as asked:
+        limits.count_certificate(walk, desk.now)
+    assert [query["sql"].split()[0] for query in asked] == ["UPDATE"]
+
+
 class Killed(BaseException):
     """As good as SIGKILL for what the rows say: nothing catches it."""
 
@@ -343,6 +469,22 @@ def test_a_crash_between_the_place_and_the_order_takes_no_second_place(desk, ali
     assert CaUse.objects.get(kind="orders").at == order.intent_at
     desk.run_until_issued(wanted, timedelta(minutes=30))
     assert CaUse.objects.filter(kind="orders").count() == 1
+    assert desk.ca.asked_for["newOrder"] == 1
+
+
+def test_a_crash_between_the_place_and_the_order_lays_by_no_second_certificate(
+    desk, alice, killed_at_new_order
+):
+    limit(desk.account, "domain", 1, 7 * 24 * 3600)
+    limit(desk.account, "set", 1, 7 * 24 * 3600)
+    wanted = desk.wish(alice, "shop.example")
+    with pytest.raises(Killed):
+        desk.run(timedelta(minutes=1))
+    intent = newest(wanted).intent_at
+    assert set(CaUse.objects.values_list("at", flat=True)) == {intent}
+    assert laid_by() == [("domain", "shop.example"), ("set", "the set")]
+    desk.run_until_issued(wanted, timedelta(minutes=30))
+    assert laid_by() == [("domain", "shop.example"), ("set", "the set")]
     assert desk.ca.asked_for["newOrder"] == 1
 
 
@@ -388,3 +530,37 @@ def test_two_workers_do_not_both_take_the_last_place(desk, alice, bob):
     assert len(results) == len(claimed)
     assert sum(done is None for done in results) == 1
     assert CaUse.objects.filter(kind="orders").count() == 3
+
+
+@pytest.mark.usefixtures("file_database")
+def test_two_accounts_at_one_ca_do_not_both_take_the_last_certificate_of_a_domain(desk, alice, bob):
+    from certificates.issuance.walk import Walk
+
+    other = CaAccountFactory(directory_url=desk.account.directory_url, roots_pem=desk.account.roots_pem)
+    for account in (desk.account, other):
+        limit(account, "domain", 2, 24 * 3600)
+    use(other, "domain", desk.now, "shop.example")
+    claimed = []
+    for n, owner in enumerate((alice, bob, UserFactory(), UserFactory())):
+        order = newest(desk.wish(owner, f"n{n}.shop.example"))
+        account = other if n % 2 else desk.account
+        AcmeOrder.objects.filter(pk=order.pk).update(account=account)
+        claimed.append(AcmeOrder.objects.claim(order.pk, desk.now))
+    start, results = threading.Barrier(len(claimed)), []
+
+    def take(order: AcmeOrder) -> None:
+        walk = Walk(order=order, clock=lambda: desk.now, lease_at=desk.now)
+        start.wait()
+        try:
+            results.append(limits.take_slot(walk))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=take, args=(order,)) for order in claimed]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(done is None for done in results) == 1
+    assert len(results) == len(claimed)
+    assert CaUse.objects.filter(kind="domain", subject="shop.example").count() == 2
