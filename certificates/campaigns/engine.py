@@ -12,7 +12,7 @@ from audit.record import record
 from audit.vocabulary import Action
 from certificates.campaigns.closed import AT_ONCE, closed
 from certificates.campaigns.taking_part import Why, left_in, to_come
-from certificates.issuance import breaker, wishes
+from certificates.issuance import breaker, limits, wishes
 from certificates.issuance.problems import ours
 from certificates.models import CaAccount, Campaign, Certificate, Issuance
 from certificates.renewal.engine import watch_from
@@ -44,6 +44,10 @@ def go_on(campaign: Campaign, now: datetime) -> None:
     if certificate is None:
         rest(campaign, now)
         return
+    room = room_at(campaign, now)
+    if room is not None:
+        campaign.let_go(min(room, now + CA_WAIT))
+        return
     begin(campaign, certificate, now)
 
 
@@ -51,6 +55,13 @@ def stands(account: CaAccount, now: datetime) -> bool:
     """True if the CA can be given work: a thousand orders before a closed door help nobody."""
     resting = breaker.resting_until(account, now) is not None
     return account.enabled and account.paused_at is None and not resting
+
+
+def room_at(campaign: Campaign, now: datetime) -> datetime | None:
+    """Return when the other account has room for one more, None for at once: no queue is built there before its limits."""
+    same = campaign.from_account_id == campaign.to_account_id
+    told = same and campaign.to_account.has_renewal_info
+    return limits.room_beyond_rest(campaign.to_account, now, replaced=told)
 
 
 def next_slot(campaign: Campaign) -> datetime | None:

@@ -14,11 +14,11 @@ from certificates import issuance
 from certificates.campaigns import engine, steering
 from certificates.campaigns.progress import progress_of
 from certificates.issuance import wishes
-from certificates.models import AcmeOrder, Campaign, Certificate, Issuance
+from certificates.models import AcmeOrder, CaLimit, Campaign, CaUse, Certificate, Issuance
 from leases import LEASE, LeaseLost
 from orders.models import Plan
 from tests.certificates.issuance.desk import check_certificate, check_queue
-from tests.factories import UserFactory
+from tests.factories import UserFactory, plan_for
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
@@ -72,6 +72,44 @@ def test_no_more_are_begun_in_an_hour_than_was_said_and_a_pause_is_not_caught_up
     assert begun() == 5
     moments = sorted(Issuance.objects.filter(campaign=campaign).values_list("created_at", flat=True))
     assert all(later - earlier >= HOUR / 2 for earlier, later in pairwise(moments))
+
+
+def test_a_mass_reissue_at_full_speed_leaves_room_for_a_new_paid_order(desk, operator, alice):
+    CaLimit.objects.create(account=desk.other, kind="orders", amount=10, seconds=3 * 3600)
+    for n in range(14):
+        desk.certificate(UserFactory(), f"shop{n}.example")
+    campaign = desk.start(operator, per_hour=3600)
+    desk.live(10 * MINUTE)
+    assert begun() == 8, "a fifth of the window is left to others"
+    waiting = AcmeOrder.objects.filter(problem__type="chancery:limit")
+    assert not waiting.exists(), "and none is begun only to wait"
+    plan = plan_for(alice, "alice.example", account=desk.other)
+    paid = issuance.request(plan, by=alice, now=desk.now)
+    desk.live(MINUTE)
+    assert Certificate.objects.filter(issuance=paid).exists()
+    desk.live(timedelta(hours=3))
+    assert begun() == 14
+    campaign.refresh_from_db()
+    assert campaign.state == "done"
+
+
+def test_orders_of_a_mass_reissue_that_wait_already_let_a_new_paid_order_pass(desk, operator, alice):
+    for n in range(6):
+        desk.certificate(UserFactory(), f"shop{n}.example")
+    campaign = desk.start(operator, per_hour=3600)
+    for _certificate in range(6):
+        desk.go_on(campaign)
+        desk.clock.move_to(desk.now + timedelta(seconds=2))
+    assert begun() == 6
+    CaLimit.objects.create(account=desk.other, kind="orders", amount=2, seconds=3600)
+    desk.live(MINUTE)
+    oldest = CaUse.objects.filter(kind="orders").earliest("at").at
+    plan = plan_for(alice, "alice.example", account=desk.other)
+    paid = issuance.request(plan, by=alice, now=desk.now)
+    desk.live(MINUTE)
+    assert paid.acme_orders.get().due_at == oldest + HOUR, "the slot that is shown is the next one"
+    desk.live(HOUR)
+    assert Certificate.objects.filter(issuance=paid).exists()
 
 
 def test_customers_who_have_to_publish_are_written_to_once_and_counted_as_waiting(desk, operator):
