@@ -53,6 +53,7 @@ class Action(models.TextChoices):
     CA_ACCOUNT_FOR_CUSTOMER = "ca_account:for_customer", _("CA account for a customer made")
     CA_SHORT_TIME = "ca_account:short_time", _("CA leaves little time to show a name")
     CA_OTHER_CHAIN = "acme_order:other_chain", _("CA did not offer the preferred chain")
+    PROFILE_LEFT_OUT = "acme_order:profile_left_out", _("Ordered without a profile that leaves little time")
     CA_SWITCHED = "acme_order:switched", _("Moved to another CA")
     PROBE_CHANGED = "probe:changed", _("We looked: something changed")
     CONTROL_SHOWN = "control:shown", _("Control of the name shown")

@@ -100,6 +100,8 @@ def _write(walk: Walk, facts: OrderFacts) -> None:
         problem=None,
     )
     walk.note(Action.CA_ORDERED, url=facts.url, account=walk.order.account.name, attempt=walk.order.attempt)
+    if walk.profile_left_out:
+        walk.note(Action.PROFILE_LEFT_OUT, profile=walk.profile_left_out)
 
 
 def _status(facts: OrderFacts) -> str:

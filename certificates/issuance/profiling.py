@@ -12,11 +12,11 @@ from audit.vocabulary import Action
 from certificates.connection import note_directory
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
 from certificates.connectors.problems import ACME_PREFIX, CaError
-from certificates.issuance import failing
+from certificates.issuance import failing, unattended
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
-from certificates.models import CaAccount
-from certificates.profiles import LEAST_FOR_PEOPLE, wanted_profile
+from certificates.models import CaAccount, ProductIssuer
+from certificates.profiles import LEAST_FOR_PEOPLE, is_too_short, wanted_profile
 
 INVALID_PROFILE = ACME_PREFIX + "invalidProfile"
 # An authorization that the CA has used before has less time left; a tenth is no news.
@@ -24,7 +24,11 @@ NEWS = 0.1
 
 
 def choose(walk: Walk) -> Done | None:
-    """Settle what to ask for. A profile that the CA does not advertise is never sent (draft-ietf-acme-profiles §4)."""
+    """Settle what to ask for. A profile that the CA does not advertise is never sent (draft-ietf-acme-profiles §4).
+
+    One that leaves people too little time is sent only where every name proves itself: else the CA's default stands in
+    for the account's profile, and an operator decides where the product is sold with it.
+    """
     order, house = walk.order, walk.order.account.house_account
     # What a CA does not advertise cannot have been chosen for a product.
     said = bool(house.profiles or house.profile)
@@ -35,11 +39,31 @@ def choose(walk: Walk) -> Done | None:
     if wanted and house.profiles and wanted not in house.profiles:
         return failing.needs_operator(walk, ours("profile_gone", _gone(walk, wanted), walk.now))
     chosen = wanted if house.profiles else ""
+    if chosen and is_too_short(house, chosen) and not unattended.proves_itself(walk):
+        if _is_demanded(walk, chosen):
+            return failing.needs_operator(walk, ours("profile_hasty", _too_short(walk, chosen), walk.now))
+        walk.profile_left_out, chosen = chosen, ""
     if order.profile != chosen:
         # Committed with the intent, before newOrder.
         order.keep(profile=chosen)
     walk.profile_chosen = True
     return None
+
+
+def _is_demanded(walk: Walk, profile: str) -> bool:
+    """True where none may stand in for it: the product is sold with it, or an address, which CAs tie to profiles, is named."""
+    issuers = ProductIssuer.objects.filter(
+        product=walk.issuance.plan.product, account=walk.order.account.house_account, profile=profile
+    )
+    return any(name.is_ip for name in walk.names) or issuers.exists()
+
+
+def _too_short(walk: Walk, profile: str) -> str:
+    text = _(
+        "Under the profile “%(profile)s” %(ca)s leaves people too little time to show a name, and a name of this order"
+        " needs a person. Choose another profile, or none, on the page of the CA account."
+    )
+    return text % {"ca": walk.order.account.house_account.name, "profile": profile}
 
 
 def _gone(walk: Walk, profile: str) -> str:

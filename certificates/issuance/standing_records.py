@@ -50,6 +50,14 @@ def method_for(walk: Walk, facts: AuthorizationFacts, name: str, wildcard: bool,
     return next(trusted, chosen)
 
 
+def stands(walk: Walk, name: str, wildcard: bool) -> bool:
+    """True if the customer's record of this name stands, names this very account, and was not refused lately."""
+    way = str(Method.PERSIST)
+    return _has_record(walk, _standing(walk.owner.pk, name), wildcard) and not _was_refused(
+        walk, name, wildcard, way
+    )
+
+
 def _has_record(walk: Walk, rows: list[Delegation], wildcard: bool) -> bool:
     mine = [row for row in rows if row.kind == Delegation.Kind.PERSIST and (row.wildcard or not wildcard)]
     uris = {row.account_uri for row in mine}

@@ -51,6 +51,8 @@ class Walk:
     slot_taken: bool = False
     # What to ask the CA for was settled in this very walk; it is committed with the intent.
     profile_chosen: bool = False
+    # The account's profile that is not asked for in this walk, since it leaves people too little time.
+    profile_left_out: str = ""
     # This order goes ahead to see whether the CA is well again.
     probes: bool = False
     # How long the CA was just left alone, in this very walk.
