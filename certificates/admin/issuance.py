@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, as_json, few, link, links
 from certificates.admin.ca_filter import CaFilter
@@ -33,6 +34,21 @@ def requests_of(order: AcmeOrder) -> str:
     return _t("%(count)d, least %(least)d") % {"count": order.requests, "least": order.least_requests}
 
 
+def requests_of_all(issuance: Issuance) -> str:
+    """Return what the certificate has cost in all its tries, beside what it must cost at least where it was tried last."""
+    tries = list(issuance.acme_orders.select_related("account").order_by("attempt"))
+    if not tries:
+        return "–"
+    tries[-1].issuance = issuance
+    values = {"count": sum(order.requests for order in tries), "least": tries[-1].least_requests}
+    text = ngettext(
+        "%(count)d in one order, least %(least)d",
+        "%(count)d in %(tries)d orders, least %(least)d",
+        len(tries),
+    )
+    return text % (values | {"tries": len(tries)})
+
+
 @admin.register(Issuance)
 class IssuanceAdmin(ReadOnlyAdmin):
     list_display = ("short", "plan", "kind", "state", "names_few", "created_at", "ended_at")
@@ -56,6 +72,7 @@ class IssuanceAdmin(ReadOnlyAdmin):
         "created_at",
         "ended_at",
         "certificate_link",
+        "asked",
         "trouble",
     )
 
@@ -77,6 +94,10 @@ class IssuanceAdmin(ReadOnlyAdmin):
     @admin.display(description=_("requested by"))
     def requested_by_email(self, issuance: Issuance) -> str:
         return issuance.requested_by.email if issuance.requested_by else "–"
+
+    @admin.display(description=_("requests"))
+    def asked(self, issuance: Issuance) -> str:
+        return requests_of_all(issuance)
 
     @admin.display(description=_("certificate"))
     def certificate_link(self, issuance: Issuance) -> SafeString | str:

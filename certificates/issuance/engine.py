@@ -57,11 +57,10 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
     # Every line that is logged from here on can be found by them; the sweep forgets them after this row.
     bind_contextvars(plan_id=str(plan.pk), order_id=str(plan.item.order_id))
     walk = Walk(order=claimed, clock=clock, lease_at=clock())
-    with counting() as calls:
+    with counting() as walk.calls:
         done = go_on(walk)
         breaker.step_back(walk)
-        asked = sum(count for name, count in calls.items() if name.startswith("ca."))
-        claimed.let_go(done.due_at, **done.values, requests=claimed.requests + asked)
+        claimed.let_go(done.due_at, **done.values, requests=walk.requests)
     look_back(walk, done)
 
 

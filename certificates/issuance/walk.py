@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -57,7 +58,18 @@ class Walk:
     probes: bool = False
     # How long the CA was just left alone, in this very walk.
     paused: timedelta | None = None
+    # What this walk has asked the CA so far, by the name of the call; the row knows what earlier ones have.
+    calls: Counter[str] = field(default_factory=Counter, repr=False)
+    _asked_before: int = field(init=False, repr=False)
     _authorizations: list[Authorization] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._asked_before = self.order.requests
+
+    @property
+    def requests(self) -> int:
+        """Return how many requests to the CA this order has cost by now."""
+        return self._asked_before + sum(count for name, count in self.calls.items() if name.startswith("ca."))
 
     @property
     def now(self) -> datetime:
@@ -90,10 +102,10 @@ class Walk:
     def hold(self, **values: Any) -> None:
         """Renew the lease, notice when it was lost, before a call that cannot be taken back; write `values` with it.
 
-        Raises LeaseLost.
+        With them what the CA was asked so far, so that a walk that dies is counted too. Raises LeaseLost.
         """
         now = self.now
-        self.order.renew_lease(now, **values)
+        self.order.renew_lease(now, requests=self.requests, **values)
         self.lease_at = now
 
     def keep_hold(self) -> None:

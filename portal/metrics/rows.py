@@ -7,18 +7,19 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import DatabaseError
-from django.db.models import Count, Min, OuterRef, Subquery
+from django.db.models import Count, Min, OuterRef, Subquery, Sum
 from django.utils import timezone
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from certificates.models import AcmeOrder, CaAccount, Issuance
+from certificates.models import AcmeOrder, CaAccount, Certificate, Issuance
 from portal.backlog import MOST_COUNTED, backlogs
 from portal.metrics import tallies
 
 log = logging.getLogger(__name__)
 
+NEWEST = 100
 WHO = tuple(word or "nobody" for word in AcmeOrder.WaitingFor.values)
 
 
@@ -29,7 +30,13 @@ class Rows(Collector):
         now = timezone.now()
         try:
             tallies.count(now)
-            found = [*_queues(now), *_issuances(now), *_accounts(now), *tallies.Tallies().collect()]
+            found = [
+                *_queues(now),
+                *_issuances(now),
+                *_accounts(now),
+                _requests(),
+                *tallies.Tallies().collect(),
+            ]
         except DatabaseError:
             log.exception("the database does not tell its figures")
             found = []
@@ -94,6 +101,19 @@ def _issuances(now: datetime) -> Iterable[Metric]:
         number.add_metric([who], count)
         age.add_metric([who], _seconds(now, oldest))
     return number, age
+
+
+def _requests() -> Metric:
+    """What the newest certificates have cost their CAs, all tries of each together."""
+    newest = Certificate.objects.order_by("-issued_at", "-id").values_list("issuance_id", flat=True)[:NEWEST]
+    found = AcmeOrder.objects.filter(issuance__in=list(newest))
+    told = found.order_by().aggregate(asked=Sum("requests"), certificates=Count("issuance", distinct=True))
+    mean = (told["asked"] or 0) / (told["certificates"] or 1)
+    return GaugeMetricFamily(
+        "chancery_requests_per_certificate",
+        f"Requests to the CA for a certificate, all tries of it together: the mean of the newest {NEWEST}.",
+        value=mean,
+    )
 
 
 def _accounts(now: datetime) -> Iterable[Metric]:

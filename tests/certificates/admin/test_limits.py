@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from audit.models import Entry
-from certificates.models import AcmeOrder, CaLimit
+from certificates.models import AcmeOrder, CaAccount, CaLimit
 from tests.certificates.admin.test_account import filled
 from tests.factories import CaAccountFactory, UserFactory
 from tests.portal.walk_rows import whole_story
@@ -114,7 +114,7 @@ def test_a_ca_that_is_down_says_so_with_what_it_said(oscar, account):
 def test_an_order_shows_what_it_has_cost_its_ca(oscar, account):
     order = AcmeOrder.objects.filter(account=account).first()
     AcmeOrder.objects.filter(pk=order.pk).update(requests=9)
-    least = 5 + 2 * len(order.issuance.names)
+    least = 5 + 3 * len(order.issuance.names)
     for url in (
         reverse("admin:certificates_acmeorder_changelist"),
         reverse("admin:certificates_acmeorder_change", args=[order.pk]),
@@ -122,3 +122,15 @@ def test_an_order_shows_what_it_has_cost_its_ca(oscar, account):
         reverse("staff_plan", args=[order.issuance.plan_id]),
     ):
         assert f"9, least {least}" in oscar.get(url).content.decode(), url
+
+
+def test_what_a_certificate_has_cost_is_told_over_all_its_tries(oscar, account):
+    order = AcmeOrder.objects.filter(account=account).first()
+    AcmeOrder.objects.filter(pk=order.pk).update(requests=9, status="invalid", ended_at=timezone.now())
+    AcmeOrder.objects.create(
+        issuance=order.issuance, account=account, attempt=2, created_at=timezone.now(), requests=12
+    )
+    url = reverse("admin:certificates_issuance_change", args=[order.issuance_id])
+    assert "21 in 2 orders, least 8" in oscar.get(url).content.decode()
+    CaAccount.objects.filter(pk=account.pk).update(shared=False)
+    assert "21 in 2 orders, least 7" in oscar.get(url).content.decode()

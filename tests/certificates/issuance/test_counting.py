@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from certificates import issuance
+from certificates.connectors.acme import AcmeConnector
 from certificates.connectors.rfc8555 import transport
 from certificates.models import AcmeOrder, Certificate
 from tests.certificates.issuance.conftest import issue
@@ -75,3 +76,27 @@ def test_an_idle_order_costs_the_ca_nothing(desk, alice):
     assert desk.ca.counted == before
     assert AcmeOrder.objects.get().waiting_for == "customer"
     assert not Certificate.objects.exists()
+
+
+class Killed(BaseException):
+    """As good as SIGKILL for what the rows say: nothing catches it."""
+
+
+def test_what_a_walk_that_died_has_asked_is_counted(desk, alice, monkeypatch):
+    real, deaths = AcmeConnector.finalize, [1]
+
+    def dies_once(self, *args, **kwargs):
+        if deaths:
+            deaths.pop()
+            raise Killed
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(AcmeConnector, "finalize", dies_once)
+    wanted = desk.wish(alice, "shop.example")
+    with pytest.raises(Killed):
+        desk.run(timedelta(minutes=5))
+    order = wanted.acme_orders.get()
+    assert order.requests == sum(desk.ca.asked_for.values()) > 5
+    desk.run_until_issued(wanted)
+    order.refresh_from_db()
+    assert order.requests == sum(desk.ca.asked_for.values()) > 5

@@ -15,7 +15,8 @@ from certificates.models import AcmeOrder, CaAccount, Issuance
 from outbound import call
 from portal import sweeping
 from portal.metrics.doors import may_read
-from tests.factories import issuance_for, plan_for
+from tests.conftest import NOW
+from tests.factories import CaAccountFactory, certificate_for, issuance_for, plan_for
 from tests.portal.metrics.figures import Figures
 
 pytestmark = pytest.mark.django_db
@@ -198,6 +199,20 @@ def test_paused_and_resting_cas_are_told_and_accounts_of_single_customers_are_no
     assert figures.value("chancery_ca_resting", account=account.name) == 1
     assert figures.value("chancery_ca_failures", account=account.name) == 4
     assert "of alice" not in figures.text
+
+
+def test_a_certificate_is_told_with_what_all_its_tries_have_asked(read, alice):
+    assert read().value("chancery_requests_per_certificate") == 0
+    for tries in ([8], [5, 11]):
+        certificate = certificate_for(plan_for(alice, "shop.example"))
+        AcmeOrder.objects.bulk_create(
+            AcmeOrder(
+                issuance=certificate.issuance, account=CaAccountFactory(), attempt=number, created_at=NOW,
+                status="invalid", requests=asked,
+            )
+            for number, asked in enumerate(tries, start=5)
+        )  # fmt: skip
+    assert read().value("chancery_requests_per_certificate") == 12
 
 
 def test_without_its_database_the_page_comes_and_says_so(read):
