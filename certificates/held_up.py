@@ -12,6 +12,10 @@ LIMIT = "chancery:limit"
 RESTING = "chancery:ca_resting"
 MOVED = "chancery:moved"
 UNSEEN = "chancery:unseen_record"
+# An order whose time was over: somebody had attended to it; nobody had to; nobody had.
+EXPIRED = "chancery:order_expired"
+EXPIRED_UNSEEN = "chancery:order_expired_unseen"
+UNATTENDED = "chancery:order_unattended"
 
 
 def clock_time(moment: datetime, now: datetime) -> str:
@@ -69,6 +73,18 @@ def unseen_text(names: list[str]) -> str:
         " your account there. Set it up as shown under “Validate once”, or remove what stands at %(host)s."
     )
     return text % {"names": ", ".join(names), "host": f"_validation-persist.{names[0]}" if names else ""}
+
+
+def unattended_text() -> str:
+    return _("What was to be published has expired. When you go on, you get new values.")
+
+
+def expired_unseen_text() -> str:
+    """Return that what was set up once was not to be seen while an order ran."""
+    return _(
+        "What you set up under “Validate once” was not to be seen in time. We try again by ourselves; please see"
+        " that it is in place."
+    )
 
 
 def slug_of(problem: dict[str, Any] | None) -> str:

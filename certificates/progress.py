@@ -8,7 +8,7 @@ from datetime import datetime
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from certificates.held_up import LIMIT, next_slot, slug_of
+from certificates.held_up import LIMIT, UNATTENDED, next_slot, slug_of
 from certificates.models import AcmeOrder, Issuance
 from certificates.standing import newest_order
 from validation.models import Authorization
@@ -30,7 +30,8 @@ def progress_of(issuance: Issuance) -> list[ProgressStep]:
     order = newest_order(issuance)
     rows = list(order.authorizations.all()) if order is not None else []
     marks = _marks(issuance, order, rows)
-    failed = order is not None and order.status == AcmeOrder.Status.INVALID
+    ended = order is not None and order.status == AcmeOrder.Status.INVALID
+    failed = ended and order is not None and slug_of(order.problem) != UNATTENDED
     steps: list[ProgressStep] = []
     current_given = False
     for slug, title, done, at, detail in marks:

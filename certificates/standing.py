@@ -13,7 +13,18 @@ from django.utils.translation import gettext as _
 
 from certificates.activation.steps import APPROVE, METHODS, first_unfinished
 from certificates.compromised import needs_new_csr
-from certificates.held_up import MOVED, UNSEEN, moved_text, sentence_of, slug_of, unseen_text
+from certificates.held_up import (
+    EXPIRED_UNSEEN,
+    MOVED,
+    UNATTENDED,
+    UNSEEN,
+    expired_unseen_text,
+    moved_text,
+    sentence_of,
+    slug_of,
+    unattended_text,
+    unseen_text,
+)
 from certificates.models import AcmeOrder, Certificate, Issuance
 from certificates.upcoming import blocked_by, goes_on_after, ordered_at
 from orders.models import Plan
@@ -242,6 +253,8 @@ def _of_issuance(issuance: Issuance, now: datetime) -> Standing:
     if order is None or order.waiting_for == AcmeOrder.WaitingFor.OPERATOR:
         text = _("Something at the certificate authority needs our staff. You need not do anything.")
         return Standing(Headline.CHECKING, text, "operator", order.due_at if order else None)
+    if order.status == AcmeOrder.Status.INVALID and slug_of(order.problem) == UNATTENDED:
+        return Standing(Headline.WAITING_FOR_YOU, unattended_text(), "customer")
     if order.status == AcmeOrder.Status.INVALID:
         text = _("The certificate authority did not find what it looked for. Correct it, then try again.")
         return Standing(Headline.WAITING_FOR_YOU, text, "customer")
@@ -316,6 +329,8 @@ def _not_offered(order: AcmeOrder) -> bool:
 
 
 def _opening(order: AcmeOrder) -> str:
+    if slug_of(order.problem) == EXPIRED_UNSEEN:
+        return expired_unseen_text()
     if order.problem is not None:
         return _("The certificate authority cannot take the order right now. We try again by ourselves.")
     return _("We are opening the order at the certificate authority.")

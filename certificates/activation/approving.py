@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from certificates.activation.asked import Asked, asked_about
 from certificates.activation.verdicts import Verdict, verdict_of
+from certificates.held_up import UNATTENDED, slug_of
 from certificates.models import AcmeOrder, CaAccount, Issuance
 from certificates.progress import ProgressStep, progress_of
 from certificates.standing import Standing, newest_order, standing_of, wanted_issuance, with_standing
@@ -72,7 +73,8 @@ class NameToShow:
         if row.status == Authorization.Status.VALID:
             return "valid"
         if row.status != Authorization.Status.PENDING:
-            return "invalid"
+            # Of one that only ended with its order the CA has said nothing.
+            return "stale" if self.order_ended and not row.problem else "invalid"
         return "stale" if self.order_ended else self._pending_state(row)
 
     @staticmethod
@@ -189,6 +191,11 @@ class Approval:
     def refused(self) -> bool:
         """True when the CA has given its verdict and the customer must ask for another try."""
         return self.order is not None and self.order.status == AcmeOrder.Status.INVALID
+
+    @property
+    def unattended(self) -> bool:
+        """True when nobody published anything in time: the customer goes on when they are ready."""
+        return self.order is not None and self.refused and slug_of(self.order.problem) == UNATTENDED
 
     @property
     def by_mail_alone(self) -> bool:

@@ -22,6 +22,7 @@ from audit.vocabulary import Action
 from certificates.activation.approving import Approval as Request
 from certificates.activation.approving import NameToShow, approval_of
 from certificates.activation.saving import Author
+from certificates.issuance.wishes import go_on_after
 from certificates.models import AcmeOrder, Issuance
 from leases import ring
 from validation.models import Approval, Authorization
@@ -158,6 +159,7 @@ def look(hand_off: HandOff, now: datetime, address: str | None) -> int:
 
 
 def wake(approval: Approval, now: datetime) -> None:
-    """Tell the orders of this customer that wait for an answer."""
+    """Tell the orders of this customer that wait for an answer, and the one that rests since none came in time."""
     AcmeOrder.objects.open().filter(issuance__plan__owner=approval.owner_id).wake(now)
+    go_on_after(approval, now)
     ring()

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from audit.vocabulary import Action
 from certificates.connectors.base import AuthorizationStatus, ChallengeStatus
 from certificates.connectors.problems import OperatorMustAct
-from certificates.issuance import approvals, choosing, closing, pace, pausing, waits
+from certificates.issuance import approvals, choosing, expiring, pace, pausing, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_authorization, sync_order
 from certificates.issuance.walk import Done, Walk
@@ -46,7 +46,7 @@ def answer_or_wait(walk: Walk) -> Done | None:
     pending = [row for row in walk.authorizations() if row.status == Authorization.Status.PENDING]
     ends = [moment for moment in (order.expires_at, *(row.expires_at for row in pending)) if moment]
     if ends and min(ends) <= now:
-        return closing.start_afresh(walk, ours("order_expired", "The order expired while it waited.", now))
+        return expiring.end(walk)
     for row in pending:
         if row.challenge() is None:
             return method_not_offered(walk, row)

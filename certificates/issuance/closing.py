@@ -11,6 +11,7 @@ from accounts.mail import write
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.connectors.problems import Outcome, Place, Problem, outcome_of
+from certificates.held_up import EXPIRED, EXPIRED_UNSEEN, slug_of
 from certificates.issuance import failing, proving, uses, waits
 from certificates.issuance.problems import as_json, ours, stored
 from certificates.issuance.syncing import sync_authorization
@@ -25,14 +26,20 @@ FRESH_STARTS_WITHIN = timedelta(days=1)
 
 
 def start_afresh(
-    walk: Walk, problem: dict[str, Any], wait: timedelta = timedelta(0), *, operator: bool = False
+    walk: Walk,
+    problem: dict[str, Any],
+    wait: timedelta = timedelta(0),
+    *,
+    operator: bool = False,
+    expired: bool = False,
 ) -> Done:
     """This order is of no use, and it is not the customer's fault: open the next one of the same issuance after `wait`.
 
-    Same CSR, same key, no new charge. After MOST_FRESH_STARTS in a row an operator looks.
+    Same CSR, same key, no new charge. After MOST_FRESH_STARTS in a row an operator looks, unless it only `expired`:
+    nobody at the CA or here could do anything about that.
     """
     order, now = walk.order, walk.now
-    operator = operator or _too_many(walk)
+    operator = operator or (not expired and _too_many(walk))
     due = now + (waits.OPERATOR if operator else wait)
     with transaction.atomic():
         walk.hold()
@@ -43,7 +50,7 @@ def start_afresh(
             waiting_for=AcmeOrder.WaitingFor.NOBODY,
             due_at=None,
         )
-        _stop_looking(walk)
+        stop_looking(walk)
         uses.release(walk)
         walk.note(Action.CA_PROBLEM, problem=problem)
         if not order.issuance.acme_orders.filter(attempt__gt=order.attempt).exists():
@@ -60,16 +67,18 @@ def start_afresh(
 
 
 def _too_many(walk: Walk) -> bool:
-    """Those that ended by a verdict wait for the customer or for staff, and do not count."""
+    """Those that ended by a verdict wait for the customer or for staff, and do not count; nor do those that expired."""
     recent = walk.issuance.acme_orders.filter(
         status=AcmeOrder.Status.INVALID,
         waiting_for=AcmeOrder.WaitingFor.NOBODY,
         ended_at__gt=walk.now - FRESH_STARTS_WITHIN,
     )
-    return recent.count() >= MOST_FRESH_STARTS - 1
+    problems = recent.values_list("problem", flat=True)
+    faults = [problem for problem in problems if slug_of(problem) not in {EXPIRED, EXPIRED_UNSEEN}]
+    return len(faults) >= MOST_FRESH_STARTS - 1
 
 
-def _stop_looking(walk: Walk) -> None:
+def stop_looking(walk: Walk) -> None:
     rows = [row.pk for row in walk.authorizations() if not used_elsewhere(walk, row)]
     Authorization.objects.filter(pk__in=rows, status=Authorization.Status.PENDING).update(
         status=Authorization.Status.INVALID, due_at=None, lease_until=None
@@ -122,7 +131,7 @@ def verdict(walk: Walk, problem: dict[str, Any], outcome: Outcome) -> Done:
     final = outcome is Outcome.FINAL
     with transaction.atomic():
         walk.hold()
-        _stop_looking(walk)
+        stop_looking(walk)
         uses.refused(walk)
         walk.note(Action.CA_INVALID, problem=problem, final=final)
         if final:

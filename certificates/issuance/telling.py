@@ -5,25 +5,30 @@ from __future__ import annotations
 from django.db.models import Q
 
 from accounts.mail import write
+from certificates.held_up import EXPIRED
+from certificates.issuance import expiring
 from certificates.issuance.walk import Walk
 from certificates.models import AcmeOrder
 from validation.models import Authorization
 
 
 def new_values(walk: Walk) -> None:
-    """Write the letter, once for each order, to who has done their part, or let it expire, and may have closed the page."""
+    """Write the letter, once for each order, to who has done their part, or was about to, and may have closed the page."""
     order, plan = walk.order, walk.issuance.plan
-    if order.attempt == 1:
+    if order.attempt == 1 or expiring.was_asked_for(walk):
         return
-    names = [row.text for row in walk.authorizations() if row.status == Authorization.Status.PENDING]
-    if not names or not (_has_published(walk) or _expired(walk)):
+    expired = expiring.slug_of_last(walk) == EXPIRED
+    if not expired and not _has_published(walk):
+        return
+    names = [row.text for row in expiring.needing_somebody(walk)]
+    if not names:
         return
     write(
         "publish_again",
         to=plan.owner.email,
         occasion=f"publish_again:{order.pk}",
         now=walk.now,
-        context={"plan": plan, "names": names},
+        context={"plan": plan, "names": names, "expired": expired},
         plan_id=plan.pk,
     )
 
@@ -39,13 +44,3 @@ def _has_published(walk: Walk) -> bool:
         acme_orders__attempt__lt=order.attempt,
         acme_orders__waiting_for=AcmeOrder.WaitingFor.NOBODY,
     ).exists()
-
-
-def _expired(walk: Walk) -> bool:
-    """True if the order before this one ended by its date: whoever noted its values must not publish them now."""
-    order = walk.order
-    earlier = AcmeOrder.objects.filter(
-        issuance=walk.issuance, account=order.account_id, attempt__lt=order.attempt
-    )
-    problem = earlier.order_by("-attempt").values_list("problem", flat=True).first()
-    return problem is not None and problem.get("type") == "chancery:order_expired"

@@ -12,6 +12,7 @@ from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
 from certificates.csr import UnacceptableCSR, against
+from certificates.held_up import UNATTENDED, slug_of
 from certificates.issuance import approvals, reading
 from certificates.models import (
     AcmeOrder,
@@ -29,7 +30,7 @@ from leases.inserts import insert, insert_all
 from leases.updates import update
 from orders.models import Plan
 from validation import probing
-from validation.models import Authorization
+from validation.models import Approval, Authorization
 from validation.models.authorization import Method
 
 
@@ -211,6 +212,16 @@ def try_again(issuance: Issuance, *, by: User | str, now: datetime, reason: str 
     return order
 
 
+def go_on_after(approval: Approval, now: datetime) -> None:
+    """Its domain's owner has approved after the order had expired: they are the one whom it rested for."""
+    running = Issuance.objects.filter(plan_id=approval.plan_id, state=Issuance.State.WANTED).first()
+    last = running.acme_orders.order_by("-attempt").first() if running is not None else None
+    if running is None or last is None or slug_of(last.problem) != UNATTENDED or last.ended_at is None:
+        return
+    if approval.is_given(now):
+        try_again(running, by="approval", now=now)
+
+
 def open_order(issuance: Issuance) -> AcmeOrder | None:
     """Return the order that is under way, None when there is none."""
     return AcmeOrder.objects.open().filter(issuance=issuance).select_related("account").first()
@@ -234,15 +245,17 @@ def look_again(issuance: Issuance, *, by: User, now: datetime, reason: str = "")
             # A CA that is in trouble is not asked more often because a customer presses a button.
             waiting = waiting.exclude(waiting_for=AcmeOrder.WaitingFor.CA)
         waiting.wake(now)
-        record(
-            Action.LOOKED_AGAIN,
-            issuance,
-            now=now,
-            by=by,
-            plan_id=issuance.plan_id,
-            names=woken,
-            reason=reason,
-        )
+        # Memory keeps what was done, not how often a button was pressed in vain; of staff it keeps that too.
+        if woken or by.is_staff:
+            record(
+                Action.LOOKED_AGAIN,
+                issuance,
+                now=now,
+                by=by,
+                plan_id=issuance.plan_id,
+                names=woken,
+                reason=reason,
+            )
     ring()
     return woken
 

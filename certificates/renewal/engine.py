@@ -8,6 +8,7 @@ from django.db import transaction
 
 from audit.record import record
 from audit.vocabulary import Action
+from certificates.held_up import UNATTENDED, slug_of
 from certificates.issuance import wishes
 from certificates.issuance.problems import ours
 from certificates.models import AcmeOrder, ActivationName, Certificate, Issuance, RenewalInfo
@@ -141,8 +142,10 @@ def watch_from(certificate: Certificate, now: datetime) -> None:
 
 
 def needs_its_owner(wanted: Issuance) -> bool:
-    """True if its order waits for nothing but records that nobody has published."""
+    """True if its order waits for nothing but records that nobody has published, or rests since nobody did in time."""
     order = wanted.acme_orders.order_by("-attempt").first()
+    if order is not None and order.ended_at is not None and slug_of(order.problem) == UNATTENDED:
+        return True
     if order is None or order.answered_at is not None or order.ended_at is not None:
         return False
     if order.waiting_for != AcmeOrder.WaitingFor.CUSTOMER or order.status != AcmeOrder.Status.PENDING:

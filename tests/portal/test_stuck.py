@@ -195,6 +195,14 @@ def test_a_verdict_stands_there_until_it_is_tried_again(alice, now):
     assert everything(now)["customer"] == {}
 
 
+def test_an_abandoned_request_is_listed_apart_from_what_the_ca_refused(alice, now):
+    problem = {"type": "chancery:order_unattended", "detail": "What was to be published has expired."}
+    order_of(alice, now, waiting_for="customer", status="invalid", due=None, ended_at=now, problem=problem)
+    row = only(everything(now), "customer", "Nobody published anything")
+    assert row.why == "What was to be published expired before we saw it."
+    assert "The CA looked and said no" not in everything(now)["customer"]
+
+
 def test_a_refused_issuance_offers_the_refund_to_who_may(alice, now):
     issuance_for(plan_for(alice))
     AcmeOrder.objects.update(status="invalid", due_at=None, waiting_for="operator")

@@ -173,6 +173,12 @@ OF_CUSTOMERS: Finders = (
         orders.not_shown,
     ),
     (
+        _("Nobody published anything"),
+        _("The customer has had a mail. Nothing is asked of the CA until they press Continue."),
+        "quiet",
+        orders.unattended,
+    ),
+    (
         _("Payments that failed in the last days"),
         _("The customer can pay again."),
         "quiet",

@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _t
 from django.utils.translation import ngettext
 
+from certificates.held_up import UNATTENDED
 from certificates.models import AcmeOrder, Issuance
 from certificates.models.acme_order import AcmeOrderQuerySet
 from portal.staff.stuck.row import FETCHED, Act, Finder, Stuck, Text
@@ -115,14 +116,27 @@ def _next(missing: list[Authorization], order: AcmeOrder) -> datetime | None:
 
 def verdicts(now: datetime) -> Iterable[Stuck]:
     """The CA looked and said no: the customer repairs it and tries again, which they may not have understood."""
+    return _resting(_ended().exclude(problem__type=UNATTENDED))
+
+
+def unattended(now: datetime) -> Iterable[Stuck]:
+    """Nobody published anything until the order expired: it rests until its customer comes back, the newest first."""
+    return _resting(_ended().filter(problem__type=UNATTENDED), newest_first=True)
+
+
+def _ended() -> AcmeOrderQuerySet:
     later = AcmeOrder.objects.filter(issuance=OuterRef("issuance"), attempt__gt=OuterRef("attempt"))
-    rows = AcmeOrder.objects.filter(
+    return AcmeOrder.objects.filter(
         ~Exists(later),
         issuance__state=Issuance.State.WANTED,
         status=AcmeOrder.Status.INVALID,
         due_at__isnull=True,
     )
-    for order in rows.select_related(*_RELATED).defer("issuance__csr").order_by("ended_at")[:FETCHED]:
+
+
+def _resting(rows: AcmeOrderQuerySet, *, newest_first: bool = False) -> Iterable[Stuck]:
+    first = rows.select_related(*_RELATED).defer("issuance__csr")
+    for order in first.order_by("-ended_at" if newest_first else "ended_at")[:FETCHED]:
         again = Act(_t("New order"), f"{_story(order.issuance)}#retrigger", RETRIGGER, icon="refresh")
         yield _of_order(
             order,

@@ -39,6 +39,7 @@ OURS: dict[str, Text] = {
     "transport": _("The CA does not answer."),
     "unusableAnswer": _("The CA answers with something that is no answer."),
     "configuration": _("The CA account is not set up rightly."),
+    "order_unattended": _("What was to be published expired before we saw it."),
     "unexpected": _("A step failed on our side: a fault in the portal. The log has its trace."),
 }
 NOTHING_SAID: Text = _("No problem was reported.")

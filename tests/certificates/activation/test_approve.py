@@ -292,6 +292,29 @@ def test_the_cas_verdict_is_told_in_plain_words_and_in_its_own(opened):
     assert "Check now" not in page
 
 
+def rest(wizard):
+    """What the issuance loop writes when nobody has published anything until the order expired."""
+    problem = {"type": "chancery:order_unattended", "detail": "What was to be published has expired."}
+    Authorization.objects.update(status="invalid", due_at=None)
+    AcmeOrder.objects.update(
+        status="invalid", waiting_for="customer", problem=problem, ended_at=timezone.now(), due_at=None
+    )
+
+
+def test_an_expired_request_shows_one_button_and_calls_nothing_refused(opened):
+    rest(opened)
+    page = opened.get("activation-approve").content.decode()
+    assert "What was to be published has expired" in page
+    assert "Continue" in page
+    for wrong in ("did not accept", "Not accepted", "Check now", TOKEN):
+        assert wrong not in page
+    opened.post("activation-try-again")
+    open_order(opened)
+    page = opened.get("activation-approve").content.decode()
+    assert "has expired" not in page
+    assert "_acme-challenge.shop.example" in page
+
+
 def test_an_unknown_verdict_is_told_in_the_cas_words(opened):
     refuse(opened, kind="brandNew", detail="A new kind of refusal")
     assert "A new kind of refusal" in opened.get("activation-approve").content.decode()

@@ -17,7 +17,7 @@ from audit.models import Entry
 from certificates import issuance
 from certificates.activation import handing_off
 from certificates.models import Issuance
-from tests.certificates.activation.test_approve import open_order, set_up_once
+from tests.certificates.activation.test_approve import open_order, rest, set_up_once
 from validation.models import Approval, Authorization
 
 pytestmark = pytest.mark.django_db
@@ -43,6 +43,14 @@ def test_the_buyer_makes_it_and_copies_it_from_step_4(waiting):
     page = waiting.get("activation-approve").content.decode()
     assert path in page
     assert "Withdraw the link" in page
+
+
+def test_who_publishes_is_told_that_the_values_have_expired_and_who_can_go_on(waiting):
+    path = made(waiting)
+    rest(waiting)
+    page = Client().get(path).content.decode()
+    assert "once they press Continue" in page
+    assert "Check now" not in page
 
 
 def test_it_shows_what_to_publish_and_nothing_else(waiting):

@@ -31,6 +31,7 @@ class Authz:
     error: dict[str, Any] | None = None
     answered: str = ""
     answers: int = 0
+    opened_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 @dataclass
@@ -80,6 +81,8 @@ class LittleCa(RoughCa):
         self.lists_orders = False
         self.expires: datetime | None = None
         self.authz_expires: datetime | None = None
+        # How long an authorization lives from its opening; `authz_expires` is for all of them.
+        self.authz_life: timedelta | None = None
         self.retry_after: str | None = None
         # (names, key, CSR) -> PEM chain; replaced by tests that want a wrong certificate
         self.sign: Callable[[list[str], Any], str] = signed_now
@@ -242,7 +245,8 @@ class LittleCa(RoughCa):
         }
         if authz.wildcard:
             document["wildcard"] = True
-        expires = self.authz_expires or self.expires
+        life = authz.opened_at + self.authz_life if self.authz_life else None
+        expires = life or self.authz_expires or self.expires
         if expires:
             document["expires"] = expires.isoformat().replace("+00:00", "Z")
         return Reply(body=document)

@@ -204,19 +204,17 @@ def test_an_authorization_that_ends_by_itself_leads_to_a_fresh_order(desk, alice
     assert newest(wanted).attempt == 2
 
 
-def test_an_idle_customers_expired_order_is_renewed_and_they_are_told_that_the_values_have_changed(
-    desk, alice
-):
+def test_an_idle_customers_expired_order_rests_and_they_are_told_that_it_has_expired(desk, alice):
     desk.shows = False
     desk.ca.expires = desk.now + timedelta(hours=9)
     wanted = desk.wish(alice, "shop.example")
     desk.settle(wanted, timedelta(hours=8))
-    assert newest(wanted).attempt == 1
+    assert newest(wanted).status == "pending"
     desk.ca.expires = desk.now + timedelta(hours=9)
     desk.settle(wanted, timedelta(hours=2))
-    assert newest(wanted).attempt == 2
+    assert (newest(wanted).attempt, newest(wanted).status) == (1, "invalid")
     assert newest(wanted).waiting_for == "customer"
-    assert list(Letter.objects.values_list("kind", flat=True)) == ["publish_again"]
+    assert list(Letter.objects.values_list("kind", flat=True)) == ["order_expired"]
 
 
 def test_an_authorization_that_expires_before_its_order_does_not_leave_it_waiting(desk, alice):
@@ -226,5 +224,5 @@ def test_an_authorization_that_expires_before_its_order_does_not_leave_it_waitin
     desk.run(timedelta(hours=23))
     desk.ca.authz_expires = None
     desk.run(timedelta(hours=3))
-    assert newest(wanted).attempt == 2
+    assert newest(wanted).ended_at is not None
     desk.check()
