@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Self
 
 from django.db import models
@@ -9,6 +10,9 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import gettext_lazy as _
 
 from leases import Leased, LeasedQuerySet, due_index
+
+# What smtplib says of a refused recipient, as `accounts.mail` keeps it: the address, then the reply's code.
+_REFUSED = re.compile(r"SMTPRecipientsRefused: \{.*?: \(5\d\d,", re.DOTALL)
 
 
 class LetterQuerySet(LeasedQuerySet["Letter"]):
@@ -46,6 +50,11 @@ class Letter(Leased):
 
     def __str__(self) -> str:
         return f"{self.kind} to {self.to}"
+
+    @property
+    def is_refused(self) -> bool:
+        """True if the mail server said that it takes no mail for this address: 5yz is final, 4yz passes (RFC 5321 §4.2.1)."""
+        return self.sent_at is None and _REFUSED.match(self.problem) is not None
 
     @property
     def fate(self) -> str:

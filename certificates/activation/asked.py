@@ -83,8 +83,8 @@ class Asked:
         if self.mode == CaAccount.EmailMode.PREVALIDATED:
             return _("With the approval your certificate is ordered; nothing has to be published.")
         return _(
-            "The approval says that you may have the certificate; it proves nothing to the certificate authority. "
-            "The record below does, and whoever approves is shown it too."
+            "The approval says that you may have the certificate, but it proves nothing to the certificate authority: "
+            "the record below does, and whoever approves is shown it too."
         )
 
     @property
@@ -132,7 +132,7 @@ def _fate(letter: Letter | None) -> str:
     if letter.due_at is None:
         return "failed"
     # The server knows no such mailbox, as a rule: it is tried again, but somebody should know already.
-    return "refused" if letter.problem.startswith("SMTPRecipientsRefused") else "asking"
+    return "refused" if letter.is_refused else "asking"
 
 
 def asked_about(plan: Plan, entries: Iterable[dict[str, Any]], mode: str, now: datetime) -> dict[str, Asked]:
