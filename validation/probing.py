@@ -102,7 +102,7 @@ def _find(authorization: Authorization, now: datetime, forbidden: doctor.Forbidd
     challenge = _challenge.first(authorization.pk, authorization.method)
     method = METHODS[authorization.method]
     if not method.available or challenge is None:
-        slug = "not_offered" if method.available else "email_not_offered"
+        slug = "not_offered" if method.available else "email_proves_nothing"
         return Finding(slug, in_place=False, facts={"name": authorization.text})
     try:
         delegation.serve(authorization, challenge, now)

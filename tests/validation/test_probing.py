@@ -173,7 +173,7 @@ def test_a_method_the_ca_does_not_offer_is_said_so(alice, authorization_of):
     row = authorization_of(alice, method="http-01", wildcard=True)
     assert claim_and_look(row).slug == "not_offered"
     email = authorization_of(alice, method="email")
-    assert claim_and_look(email).slug == "email_not_offered"
+    assert claim_and_look(email).slug == "email_proves_nothing"
 
 
 def test_a_look_that_breaks_says_so_and_goes_on(row, settings):

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet, Sum
 
 from accounts.mail import write
 from accounts.models import User
@@ -24,8 +24,11 @@ from validation.models.approval import LIFE, covers, digest, nonce, token_of
 
 RESEND_GAP = timedelta(minutes=10)
 MOST_MAILS = 5
-# However many customers ask: a stranger's mailbox is not to be filled by us.
+# Mails within a day. A stranger's mailbox is not to be filled by us: so many from one customer to one address, and more
+# from all together, so that none can use up what the others may ask. And so many from one customer, to whomever.
 MOST_TO_ONE = 10
+MOST_TO_ONE_OF_ALL = 30
+MOST_OF_ONE = 60
 WITHIN = timedelta(days=1)
 RETRIES = (timedelta(seconds=20), timedelta(minutes=2), timedelta(minutes=10), timedelta(hours=1))
 # What a name may consist of in a mail to a stranger: nothing that a mail program would make a link of.
@@ -142,8 +145,23 @@ def _refusal(approval: Approval, known: bool, now: datetime) -> str:
     )  # fmt: skip
     if said_no.exists():
         return "reported_before"
-    lately = Approval.objects.filter(recipient=approval.recipient, created_at__gt=now - WITHIN)
-    return "too_many" if lately.exclude(pk=approval.pk).filter(mails__gt=0).count() >= MOST_TO_ONE else ""
+    return "too_many" if _too_many(approval, now) else ""
+
+
+def _too_many(approval: Approval, now: datetime) -> bool:
+    """True once so much was written in the last day that this mail would be too many. Mails count, not questions."""
+    lately = Approval.objects.filter(mailed_at__gt=now - WITHIN, mails__gt=0)
+    to_them = lately.filter(recipient=approval.recipient).exclude(pk=approval.pk)
+    if (
+        _mails(to_them) >= MOST_TO_ONE_OF_ALL
+        or _mails(to_them.filter(owner=approval.owner_id)) >= MOST_TO_ONE
+    ):
+        return True
+    return _mails(lately.filter(owner=approval.owner_id)) >= MOST_OF_ONE
+
+
+def _mails(approvals: QuerySet[Approval]) -> int:
+    return int(approvals.aggregate(sum=Sum("mails"))["sum"] or 0)
 
 
 def resend(approval: Approval, *, by: User, now: datetime, address: str | None = None) -> None:

@@ -21,9 +21,9 @@ GENERAL: dict[str, Problem] = {
         _("The CA does not offer this method for this name."),
         _("Choose another method for this name."),
     ),
-    "email_not_offered": Problem(
+    "email_proves_nothing": Problem(
         _ERROR,
-        _("Approval by email is not offered yet."),
+        _("An approval by email proves no name to a CA."),
         _("Choose HTTP or DNS TXT Record for this name."),
     ),
     "expired": Problem(

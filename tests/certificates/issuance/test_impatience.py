@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from audit.models import Entry
 from certificates.issuance import wishes
 from certificates.models import AcmeOrder, Issuance
 from tests.conftest import NOW
@@ -55,6 +56,19 @@ def test_a_second_click_at_once_asks_nobody(wanted, alice):
     assert wishes.look_again(wanted, by=alice, now=NOW + timedelta(seconds=1)) == 0
     assert Authorization.objects.get().due_at > NOW + timedelta(minutes=1)
     assert wishes.look_again(wanted, by=alice, now=NOW + probing.GAP) == 1
+
+
+def test_only_a_click_that_had_a_look_taken_is_remembered(wanted, alice, support):
+    looked = Entry.objects.filter(action="support:looked_again")
+    for second in range(3):
+        wishes.look_again(wanted, by=alice, now=NOW + timedelta(milliseconds=second))
+        later()
+    assert looked.count() == 1
+    Authorization.objects.update(shown_at=NOW)
+    wishes.look_again(wanted, by=alice, now=NOW + timedelta(hours=1))
+    assert looked.count() == 1
+    wishes.look_again(wanted, by=support, now=NOW + timedelta(hours=1), reason="called")
+    assert looked.count() == 2
 
 
 def test_support_is_not_held_back(wanted, alice, support):

@@ -11,6 +11,7 @@ from audit.models import Entry
 from identifiers.names import Name
 from portal.logs.redaction import clean
 from tests.conftest import NOW
+from tests.factories import UserFactory
 from validation import ledger
 from validation.approval import answering, asking, until
 from validation.approval.asking import MayNotSpeak, NotSendable
@@ -190,10 +191,41 @@ def test_who_reported_is_not_written_to_again_for_this_customer(alice, bob, mail
     assert Letter.objects.filter(kind="approval_reported").exists()
 
 
-def test_a_mailbox_is_not_filled_by_many_questions(alice, bob, mail):
+def test_a_mailbox_is_not_filled_by_one_customer_and_others_may_still_ask(alice, bob, mail):
     for _n in range(asking.MOST_TO_ONE):
         assert sent(question(bob)).problem == ""
+    assert sent(question(bob)).problem == "too_many"
+    assert sent(question(alice)).problem == ""
+    assert Letter.objects.filter(kind="approval_asked").count() == asking.MOST_TO_ONE + 1
+
+
+def test_nor_by_many_customers_together(alice, mail):
+    for number in range(asking.MOST_TO_ONE_OF_ALL):
+        assert sent(question(UserFactory(email=f"{number}@many.example"))).problem == ""
     assert sent(question(alice)).problem == "too_many"
+
+
+def test_a_mail_sent_again_counts_as_a_mail(bob, mail, monkeypatch):
+    monkeypatch.setattr(asking, "MOST_TO_ONE", 3)
+    row, at = sent(question(bob)), NOW
+    for _n in range(2):
+        at += timedelta(minutes=11)
+        asking.resend(row, by=bob, now=at)
+        sent(row, at)
+    assert sent(question(bob)).problem == "too_many"
+    assert sent(question(bob), at + timedelta(days=1)).problem == ""
+
+
+def test_one_customer_cannot_write_to_strangers_all_day(alice, bob, mail, monkeypatch):
+    monkeypatch.setattr(asking, "MOST_OF_ONE", 3)
+    for box in ("admin", "hostmaster", "postmaster"):
+        assert sent(question(bob, recipient=f"{box}@shop.example")).problem == ""
+    refused = sent(question(bob, recipient="webmaster@shop.example"))
+    assert refused.problem == "too_many"
+    assert sent(question(alice, recipient="webmaster@shop.example")).problem == ""
+    tomorrow = NOW + timedelta(days=1, minutes=1)
+    asking.resend(refused, by=bob, now=tomorrow)
+    assert sent(refused, tomorrow).problem == ""
 
 
 def test_a_rotated_secret_ends_no_link_and_sends_no_other_one(alice, mail, settings):
