@@ -207,6 +207,7 @@ ACCOUNT_RATE_LIMITS = {
     # ours, counted by the same means
     "test_installation": "6/m/user",
     "foresee": "30/5m/user",
+    "approvers": "30/5m/user",
     "order_draft": "30/5m/ip",
     "order_price": "120/m/ip",
     "payment_start": "12/5m/user",

@@ -20,6 +20,10 @@ from validation.deadline import Deadline
 from validation.resolver import SECONDS, Resolver
 
 REMEMBERED = 600  # seconds; before a mail is sent, it is looked up once more
+# Silent name servers are asked again soon, but not at every opening of the page.
+REMEMBERED_SILENT = 30
+# A page waits no longer than so for one domain.
+SECONDS_FOR_A_PAGE = 4.0
 AT_ONCE = 8
 
 
@@ -122,13 +126,26 @@ def common_domain(names: Sequence[str]) -> str:
 
 def found_for(domain: str, deadline: Deadline | None = None) -> Found:
     """Return who may be asked about the domain; looked up again after a while. Never raises for DNS."""
-    key = f"approvers:{domain}"
-    found = cache.get(key)
-    if not isinstance(found, Found):
-        found = recipients_for(Name(domain), Resolver.configured(deadline))
-        if not found.unknown:
-            cache.set(key, found, REMEMBERED)
+    found = remembered_for(domain)
+    if found is None:
+        found = recipients_for(Name(domain), Resolver.configured(deadline or Deadline(SECONDS_FOR_A_PAGE)))
+        cache.set(_key(domain), found, REMEMBERED_SILENT if found.unknown else REMEMBERED)
     return found
+
+
+def remembered_for(domain: str) -> Found | None:
+    """Return what was found lately, None where somebody would have to be asked."""
+    found = cache.get(_key(domain))
+    return found if isinstance(found, Found) else None
+
+
+def not_looked(domain: str) -> Found:
+    """Return what is known of a domain that nobody was asked about."""
+    return Found((), unknown=(domain,))
+
+
+def _key(domain: str) -> str:
+    return f"approvers:{domain}"
 
 
 def found_for_each(domains: Iterable[str]) -> dict[str, Found]:

@@ -15,9 +15,10 @@ from audit.vocabulary import Action
 from certificates import issuance as wishes
 from certificates.activation import steps
 from certificates.activation.approving import NameToShow
-from certificates.activation.emailing import Choice, Emailing, Question, emailing_of, found_for
+from certificates.activation.emailing import Choice, Emailing, Question, emailing_of
 from certificates.activation.saving.story import note
 from certificates.activation.views.approve import name_of, running
+from certificates.activation.views.approvers import approvers_of
 from certificates.activation.views.door import author_of, of_plan, page
 from certificates.issuance import NotPossible
 from certificates.models import Activation
@@ -42,7 +43,7 @@ def approver(request: HttpRequest, activation: Activation, position: int) -> Htt
     asked = _asking(activation, position)
     # Looked up first: nothing here may be slow once a row is held.
     stored = "" if asked.name.mail is not None and asked.name.mail.suggests_another else asked.question.stored
-    choice = Choice(asked.question, found_for(asked.name.ascii), stored)
+    choice = Choice(asked.question, approvers_of(request, asked.name.ascii), stored)
     if request.method != "POST":
         return _page(request, activation, asked, choice)
     key = request.POST.get(asked.question.key, "")

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.people import signed_in
 from certificates.activation import foreseen, steps
 from certificates.activation.burnt import without_private_keys
-from certificates.activation.emailing import Choice, emailing_of, found_for
+from certificates.activation.emailing import Choice, emailing_of
 from certificates.activation.forms.contacts import ADMIN_FIELDS, TECH_FIELDS, ContactsForm
 from certificates.activation.forms.csr import GENERATED_FIELDS, SUBJECT_FIELDS, CsrForm
 from certificates.activation.forms.methods import MethodsForm
@@ -27,6 +27,7 @@ from certificates.activation.saving import csr as saving_csr
 from certificates.activation.saving import drafts, finishing
 from certificates.activation.saving import methods as saving_methods
 from certificates.activation.steps import TooLate
+from certificates.activation.views.approvers import approvers_of
 from certificates.activation.views.door import author_of, of_plan, of_step, page, too_late
 from certificates.issuance import NotPossible, NotReady
 from certificates.models import Activation
@@ -179,7 +180,7 @@ def approvers(request: HttpRequest, activation: Activation, number: int) -> Http
     question = next((question for question in emailing.questions if question.number == number), None)
     if question is None or not emailing.offered:
         raise Http404
-    choice = Choice(question, found_for(question.domain), question.stored)
+    choice = Choice(question, approvers_of(request, question.domain), question.stored)
     return render(request, "certificates/activation/approver_choice.html", {"choice": choice})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,11 +13,12 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Letter
+from certificates.activation import emailing
 from certificates.issuance import approvals
 from certificates.issuance.walk import Walk
 from certificates.models import AcmeOrder, CaAccount
 from portal import sweeping
-from tests.certificates.activation.test_approve import open_order
+from tests.certificates.activation.test_approve import open_order, rest
 from tests.validation.fake_dns import FakeDns
 from validation.models import Approval, Authorization, Control
 
@@ -119,6 +121,46 @@ def test_the_addresses_are_looked_up_when_they_are_wanted(email, mail):
     fragment = wizard.get("activation-approvers", 1).content.decode()
     assert "admin@shop.example" in fragment
     assert "www.shop.example" not in fragment  # one answer is to cover both names
+
+
+def test_a_page_waits_for_silent_name_servers_once_and_not_for_long(email, mail, monkeypatch):
+    monkeypatch.setattr(emailing, "SECONDS_FOR_A_PAGE", 1.0)
+    wizard = email()
+    mail.silent = True
+    began = time.monotonic()
+    page = wizard.get("activation-approvers", 1).content.decode()
+    assert "do not answer just now" in page
+    assert time.monotonic() - began < 4
+    asked_for, began = len(mail.asked), time.monotonic()
+    assert "do not answer just now" in wizard.get("activation-approvers", 1).content.decode()
+    assert time.monotonic() - began < 1
+    assert len(mail.asked) == asked_for > 0
+    cache.clear()  # half a minute later
+    mail.silent = False
+    assert "admin@shop.example" in wizard.get("activation-approvers", 1).content.decode()
+
+
+def test_who_looks_too_often_is_not_looked_for(email, mail, settings):
+    settings.ACCOUNT_RATE_LIMITS = settings.ACCOUNT_RATE_LIMITS | {"approvers": "2/5m/user"}
+    wizard = email()
+    for _look in range(2):
+        assert "admin@shop.example" in wizard.get("activation-approvers", 1).content.decode()
+        cache.delete("approvers:shop.example")
+    asked_for = len(mail.asked)
+    assert "admin@shop.example" not in wizard.get("activation-approvers", 1).content.decode()
+    assert len(mail.asked) == asked_for
+
+
+def test_step_4_waits_for_silent_name_servers_no_longer(email, mail, monkeypatch):
+    monkeypatch.setattr(emailing, "SECONDS_FOR_A_PAGE", 1.0)
+    wizard = email()
+    asked(wizard)
+    cache.clear()
+    mail.silent = True
+    began = time.monotonic()
+    page = wizard.get("activation-approver", 1).content.decode()
+    assert "do not answer just now" in page
+    assert time.monotonic() - began < 4
 
 
 def test_without_javascript_finish_shows_the_addresses(email):
@@ -226,6 +268,18 @@ def test_approving_leads_to_what_is_to_be_published_and_wakes_the_order(email):
     assert not Control.objects.exists()
     assert owner.post(link(row), {"answer": "rejected"}).status_code == 409
     assert "Approved by admin@shop.example" in step_4(wizard)
+
+
+@pytest.mark.parametrize(("word", "orders"), [("approved", 2), ("rejected", 1)])
+def test_an_approval_that_comes_after_the_order_expired_opens_the_next_one_and_a_no_does_not(
+    email, word, orders
+):
+    wizard = email()
+    row = asked(wizard)
+    opened(wizard)
+    rest(wizard)
+    assert Client().post(link(row), {"answer": word}).status_code == 302
+    assert AcmeOrder.objects.filter(issuance=wizard.running).count() == orders
 
 
 @pytest.mark.parametrize(("word", "said"), [("rejected", "said no"), ("reported", "know nothing of this")])

@@ -1,0 +1,26 @@
+"""Who may be asked about a domain, as a page looks it up: others' servers are asked, so not at every press of a key."""
+
+from __future__ import annotations
+
+from allauth.core.internal import ratelimit
+from django.http import HttpRequest
+
+from accounts.people import signed_in
+from certificates.activation.emailing import found_for, not_looked, remembered_for
+from validation.approval.recipients import Found
+
+
+def approvers_of(request: HttpRequest, domain: str) -> Found:
+    """Return what is remembered, else what is found now; to a user who has looked too often, that nobody answers."""
+    known = remembered_for(domain)
+    if known is not None:
+        return known
+    return found_for(domain) if _may_look(request) else not_looked(domain)
+
+
+def _may_look(request: HttpRequest) -> bool:
+    # allauth's public `consume` lets every GET pass, and these pages are fetched by one.
+    usage = ratelimit.consume(
+        request, app="allauth.account", action="approvers", user=signed_in(request), limit_get=True
+    )
+    return usage is not None
