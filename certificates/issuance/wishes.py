@@ -214,6 +214,8 @@ def try_again(issuance: Issuance, *, by: User | str, now: datetime, reason: str 
 
 def go_on_after(approval: Approval, now: datetime) -> None:
     """Its domain's owner has approved after the order had expired: they are the one whom it rested for."""
+    if approval.plan_id is None:
+        return
     running = Issuance.objects.filter(plan_id=approval.plan_id, state=Issuance.State.WANTED).first()
     last = running.acme_orders.order_by("-attempt").first() if running is not None else None
     if running is None or last is None or slug_of(last.problem) != UNATTENDED or last.ended_at is None:
