@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import smtplib
 import uuid
 from datetime import datetime, timedelta
@@ -13,6 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
+from django.utils.crypto import salted_hmac
 
 from accounts.models import Letter
 from audit.record import record
@@ -84,9 +84,18 @@ def post(
 
 
 def message_id(letter: Letter) -> str:
-    """Return a Message-ID that is the same at every try, so that a mail sent twice is seen as one."""
+    """Return a Message-ID that is the same at every try, so that a mail sent twice is seen as one.
+
+    Only we can make it: a mail that comes back is known by it (accounts/bounces.py).
+    """
     domain = parseaddr(settings.DEFAULT_FROM_EMAIL)[1].rpartition("@")[2] or "portal.example"
-    return f"<{hashlib.sha256(letter.occasion.encode()).hexdigest()[:32]}@{domain}>"
+    return f"<{letter.pk}.{mark(letter, settings.SECRET_KEY)}@{domain}>"
+
+
+def mark(letter: Letter, secret: str) -> str:
+    """Return 128 bits that nobody guesses who has not had the letter."""
+    made = salted_hmac("accounts.mail", letter.occasion, secret=secret, algorithm="sha256")
+    return made.hexdigest()[:32]
 
 
 def transmit(letter: Letter, message: EmailMessage) -> None:

@@ -90,6 +90,7 @@ class Action(models.TextChoices):
     LETTER_AGAIN = "letter:again", _("Mail sent again")
     LETTER_SENT = "letter:sent", _("Mail sent")
     LETTER_FAILED = "letter:failed", _("Mail could not be sent")
+    LETTER_RETURNED = "letter:returned", _("Mail came back as undeliverable")
     STAFF_CHANGED = "staff:changed", _("Changed in the admin")
 
 

@@ -57,8 +57,15 @@ class Letter(Leased):
         return self.sent_at is None and _REFUSED.match(self.problem) is not None
 
     @property
+    def is_returned(self) -> bool:
+        """True if it was sent and came back: accounts/bounces.py wrote why."""
+        return self.sent_at is not None and self.problem != ""
+
+    @property
     def fate(self) -> str:
         """Say in two or three words what became of it."""
+        if self.is_returned:
+            return _t("Came back")
         if self.sent_at is not None:
             return _t("Sent")
         if self.due_at is None:

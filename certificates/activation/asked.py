@@ -37,7 +37,7 @@ class Asked:
 
     @property
     def state(self) -> str:
-        """off, approved, rejected, reported, expired, unsent, failed, refused, silent, sent or asking."""
+        """off, approved, rejected, reported, expired, unsent, failed, refused, returned, silent, sent or asking."""
         row = self.row
         if self.mode == CaAccount.EmailMode.OFF:
             return "off"
@@ -69,6 +69,7 @@ class Asked:
             "unsent": _("%(to)s could not be asked."),
             "failed": _("The mail to %(to)s could not be delivered."),
             "refused": _("The mail server of %(to)s does not take the mail."),
+            "returned": _("The mail to %(to)s came back as undeliverable."),
             "silent": _("%(to)s has not answered yet."),
             "sent": _("We have asked %(to)s by mail."),
             "asking": _("We are writing to %(to)s."),
@@ -128,7 +129,7 @@ def _fate(letter: Letter | None) -> str:
     if letter is None:
         return "asking"
     if letter.sent_at is not None:
-        return "sent"
+        return "returned" if letter.is_returned else "sent"
     if letter.due_at is None:
         return "failed"
     # The server knows no such mailbox, as a rule: it is tried again, but somebody should know already.

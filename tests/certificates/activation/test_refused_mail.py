@@ -10,8 +10,10 @@ import time_machine
 from aiosmtpd.controller import Controller
 from django.utils import timezone
 
+from accounts import bounces
 from accounts.models import Letter
 from portal import sweeping
+from tests.accounts.test_bounces import notification
 from tests.certificates.activation.test_email import asked, email, mail, step_4
 from tests.servers import free_port
 
@@ -72,3 +74,15 @@ def test_a_server_that_puts_strangers_off_for_a_minute_is_no_refusal(email, mail
         assert sweeping.work_one("letters")
         assert "We have asked admin@shop.example by mail" in step_4(wizard)
     assert mailbox.taken == ["admin@shop.example"]
+
+
+def test_a_mail_that_comes_back_later_suggests_another_way(email, mailbox):
+    wizard = email()
+    asked(wizard)
+    assert sweeping.work_one("letters")
+    assert "We have asked admin@shop.example by mail" in step_4(wizard)
+    letter = Letter.objects.get(kind="approval_asked")
+    assert bounces.take(notification(letter), timezone.now()) == letter
+    page = step_4(wizard)
+    assert "The mail to admin@shop.example came back as undeliverable." in page
+    assert "Ask somebody else, or show the name another way" in page
