@@ -97,3 +97,25 @@ def test_an_owner_who_publishes_late_is_told_once_and_then_reminded(desk, accoun
     desk.live(desk.now + DAY / 4)
     assert len(story(first.plan)) == 2
     assert story(first.plan)[1].issued_at < first.not_after
+
+
+def test_a_renewal_that_its_owner_ignores_costs_one_order_and_no_mail_each_time_it_expires(
+    desk, account, alice
+):
+    first = desk.first(alice, "shop.example")
+    desk.shows, desk.ca.authz_life = False, timedelta(hours=1)
+    before = desk.ca.asked_for["newOrder"]
+    desk.live(first.not_after - DAY / 2)
+    assert desk.ca.asked_for["newOrder"] - before == 1
+    wanted = Issuance.objects.get(state="wanted")
+    assert wanted.acme_orders.get().waiting_for == "customer"
+    kinds = Counter(Letter.objects.exclude(kind="certificate_issued").values_list("kind", flat=True))
+    assert kinds == {"next_certificate_needs_you": 1, "certificate_ending": 4}
+
+
+def test_an_order_so_short_that_it_expires_before_anybody_looks_is_told_all_the_same(desk, account, alice):
+    first = desk.first(alice, "shop.example")
+    desk.shows, desk.ca.authz_life = False, timedelta(minutes=2)
+    desk.live(first.not_after - 20 * DAY)
+    assert Letter.objects.filter(kind="next_certificate_needs_you").count() == 1
+    assert not Letter.objects.filter(kind="order_expired").exists()
