@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 
 from tests.conftest import NOW
 from tests.validation.fake_dns import FakeDns
@@ -19,6 +20,7 @@ KEY_AUTHORIZATION = f"{TOKEN}.9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
 @pytest.fixture
 def dns(settings) -> Iterator[FakeDns]:
     """The server that is asked for everything."""
+    cache.clear()
     server = FakeDns()
     settings.VALIDATION_NAMESERVERS = [server.text]
     yield server
