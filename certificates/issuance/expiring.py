@@ -17,10 +17,11 @@ from accounts.mail import write
 from audit.models import Entry
 from audit.vocabulary import Action
 from certificates.held_up import EXPIRED, EXPIRED_UNSEEN, UNATTENDED
-from certificates.issuance import closing
+from certificates.issuance import closing, uses
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder
+from identifiers.names import Name
 from validation import delegation
 from validation.models import Authorization, Delegation
 from validation.models.authorization import Method
@@ -95,7 +96,7 @@ def proves_itself(walk: Walk, row: Authorization) -> bool:
     if row.method == Method.PERSIST:
         mine = Delegation.objects.of(walk.owner).over(row.identifier)
         return mine.filter(kind=Delegation.Kind.PERSIST).standing().exists()
-    return delegation.answers(walk.owner, [(row.identifier, row.method)])
+    return delegation.answers(walk.owner, [Name(ascii=row.identifier, wildcard=row.wildcard)])
 
 
 def rest(walk: Walk, unaided: list[Authorization]) -> Done:
@@ -109,6 +110,7 @@ def rest(walk: Walk, unaided: list[Authorization]) -> Done:
     with transaction.atomic():
         walk.hold()
         closing.stop_looking(walk)
+        uses.release(walk)
         walk.note(Action.CA_PROBLEM, problem=problem)
         if issuance.requested_by_id is not None or was_asked_for(walk):
             write(
