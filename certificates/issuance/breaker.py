@@ -14,7 +14,7 @@ from django.db.models import Max, Q
 
 from certificates.connectors.problems import LOCAL_PREFIX, CaError, RetryAt, TryAgain
 from certificates.held_up import RESTING, resting_text
-from certificates.issuance import choosing
+from certificates.issuance import choosing, failing
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -88,7 +88,7 @@ def _wait(walk: Walk, until: datetime) -> Done:
     if moved is not None:
         return moved
     problem = ours(RESTING.removeprefix("chancery:"), resting_text(until, walk.now), walk.now)
-    kept = {key: value for key, value in (order.problem or {}).items() if key in {"failures", "since"}}
+    kept = {key: value for key, value in (order.problem or {}).items() if key in failing.KEPT}
     # Who has failed lets others try first: it may be this one order that the CA stumbles over.
     due = until + BEHIND if "failures" in kept else until
     return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, problem=problem | kept)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from audit.record import record
@@ -39,6 +39,11 @@ ACCOUNT_PROBLEMS = {
 OF_THE_PATTERN = {ACME_PREFIX + word for word in ("userActionRequired", "externalAccountRequired")}
 UNAUTHORIZED = ACME_PREFIX + "unauthorized"
 NO_ACCOUNT = ACME_PREFIX + "accountDoesNotExist"
+# After finalize, what the CA "does not have" is believed after so many looks, over so long: a replica may be behind.
+LOOKS_UNTIL_GONE = 4
+LOOKED_FOR = timedelta(minutes=10)
+# What the next problem of the same order keeps of the last one.
+KEPT = {"failures", "since", "missing"}
 
 
 def after(walk: Walk, error: CaError) -> Done:
@@ -48,7 +53,7 @@ def after(walk: Walk, error: CaError) -> Done:
         return choosing.after_trouble(walk, again(walk, problem, error.retry_at))
     if isinstance(error, NotFound):
         # Without an order it is the CA's directory or account that is not where it was.
-        return closing.start_afresh(walk, problem) if walk.order.url else needs_operator(walk, problem)
+        return order_is_gone(walk, problem) if walk.order.url else needs_operator(walk, problem)
     if isinstance(error, BadCsr) or _speaks_of_the_csr(walk, error):
         return bad_csr(walk, problem)
     if isinstance(error, OperatorMustAct):
@@ -66,11 +71,50 @@ def again(walk: Walk, problem: dict[str, Any], retry_at: datetime | None) -> Don
     wait = waits.retry(failures)
     due = max(waits.at_or(retry_at, now, wait), now + min(wait, waits.TOLD_AGAIN))
     told = {"retry_at": retry_at.isoformat()} if retry_at is not None and retry_at > now else {}
+    # No answer says nothing about what earlier ones did not find.
+    missing = {"missing": before["missing"]} if "missing" in before else {}
     return Done(
         due,
         waiting_for=AcmeOrder.WaitingFor.CA,
-        problem=problem | {"failures": failures + 1, "since": since} | told,
+        problem=missing | problem | {"failures": failures + 1, "since": since} | told,
     )
+
+
+def order_is_gone(walk: Walk, problem: dict[str, Any]) -> Done:
+    """The CA says that it has no such order, or not for us: the next one is opened, unless this one may be signed.
+
+    Once the CSR was sent there may be a certificate, and another finalize would make a second one. A replica that is
+    behind, or a proxy, says "not found" as well: so it is asked again, until it has been gone for long, or the CA has
+    shown that it has lost everything.
+    """
+    order, now = walk.order, walk.now
+    if order.finalizing_at is None and order.status != AcmeOrder.Status.VALID:
+        return closing.start_afresh(walk, problem)
+    before = (order.problem or {}).get("missing") or {"looks": 0, "since": now.isoformat()}
+    looks, since = before["looks"] + 1, datetime.fromisoformat(before["since"])
+    if looks >= LOOKS_UNTIL_GONE and now - since >= LOOKED_FOR:
+        return closing.start_afresh(walk, problem)
+    if account_is_gone(walk):
+        forget_account(walk)
+        return closing.start_afresh(walk, problem)
+    return again(walk, problem | {"missing": {"looks": looks, "since": before["since"]}}, None)
+
+
+def account_is_gone(walk: Walk) -> bool:
+    """True if the CA does not find the account by its key either (RFC 8555 §7.3.1): it was older than the order."""
+    if walk.connector is None:
+        return False
+    try:
+        walk.ca.account()
+    except CaError as error:
+        return error.typ == NO_ACCOUNT
+    return False
+
+
+def forget_account(walk: Walk) -> None:
+    """The next order opens the account again."""
+    account = walk.order.account
+    CaAccount.objects.filter(pk=account.pk, account_url=account.account_url).update(account_url="")
 
 
 def told_to_wait_until(order: AcmeOrder, now: datetime) -> datetime | None:
@@ -107,13 +151,13 @@ def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) 
     """Pause the CA's queue when its account is in the way; a CA that forgot the account is simply told it again."""
     order = walk.order
     if error.typ == NO_ACCOUNT and order.account.account_url:
-        CaAccount.objects.filter(pk=order.account_id, account_url=order.account.account_url).update(
-            account_url=""
-        )
+        if order.finalizing_at is not None:
+            return order_is_gone(walk, problem)
+        forget_account(walk)
         return closing.start_afresh(walk, problem) if order.url else again(walk, problem, None)
     if error.typ == UNAUTHORIZED and account_stands(walk):
         # The account is in order: the CA speaks of this order only, and one customer must not stop all others.
-        return closing.start_afresh(walk, problem) if order.url else needs_operator(walk, problem)
+        return order_is_gone(walk, problem) if order.url else needs_operator(walk, problem)
     if error.problem.terms_of_service:
         # What must be agreed to, for the operator's page (RFC 8555 §7.3.3).
         terms = error.problem.terms_of_service[:500]

@@ -124,7 +124,7 @@ def test_an_account_that_no_key_encryption_key_opens_waits_for_staff(desk, alice
 # --- the order ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", ["order", "authz", "chall", "finalize", "cert"])
+@pytest.mark.parametrize("verb", ["order", "authz", "chall"])
 def test_what_the_ca_no_longer_has_leads_to_a_fresh_order_with_the_same_key(desk, alice, verb):
     desk.ca.spoil(verb, problem("malformed", 404, detail="No such thing."))
     wanted = desk.wish(alice, "shop.example")
