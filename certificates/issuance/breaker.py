@@ -1,22 +1,26 @@
-"""The circuit breaker of a CA: one that does not answer is left in peace, whoever's orders wait for it.
+"""The circuit breaker of a CA: one that does not answer is left in peace, whoever waits for it.
 
 Counted is what says that the CA itself is in trouble (no answer, 5xx, an answer that is none), over all accounts at the
-same directory. After FAILURES in a row nobody asks until `resting_until`; then one order goes ahead (half open), and what
-it finds decides for all. Resting changes no business state: the orders keep what they are and are due later.
+same directory. After FAILURES in a row nobody asks until `resting_until`; then one goes ahead (half open), and what it
+finds decides for all. Orders, revocations and the questions of renewals take their turns here alike (issuance/resting.py
+is how an order does).
+
+Only orders lengthen a rest. What is asked beside them trips it too, but a CA whose renewal information alone is broken
+still signs: it must neither keep paid orders out for ten minutes nor look like an outage that moves them to another CA.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from django.db import transaction
 from django.db.models import Max, Q
 
 from certificates.connectors.problems import LOCAL_PREFIX, CaError, RetryAt, TryAgain
-from certificates.held_up import RESTING, resting_text
-from certificates.issuance import choosing, failing
-from certificates.issuance.problems import ours
-from certificates.issuance.walk import Done, Walk
+from certificates.held_up import RESTING
 from certificates.models import AcmeOrder, CaAccount
 from certificates.models.acme_order import AcmeOrderQuerySet
 from leases import LEASE, ring
@@ -24,8 +28,22 @@ from leases import LEASE, ring
 FAILURES = 5
 RESTS = [timedelta(seconds=s) for s in (30, 60, 120, 240, 480)]
 LONGEST_REST = timedelta(minutes=10)
+# A CA that says itself for how long (Retry-After) is obeyed so far, then asked by one once more. No longer: a rest that
+# ends later than any can is how a clock that was set back is recognized.
+LONGEST_TOLD = timedelta(hours=1)
+FARTHEST = max(LONGEST_REST, LONGEST_TOLD, LEASE)
 BEHIND = timedelta(seconds=1)
 UNUSABLE = {LOCAL_PREFIX + "transport", LOCAL_PREFIX + "unusableAnswer"}
+
+Answer = TypeVar("Answer")
+
+
+@dataclass
+class Turn:
+    """Whose turn it is: nobody's before `until`; with `probes` the caller's alone, who has to say what it found."""
+
+    until: datetime | None = None
+    probes: bool = False
 
 
 def rest_after(failures: int) -> timedelta:
@@ -47,30 +65,29 @@ def resting_until(account: CaAccount, now: datetime) -> datetime | None:
     A rest that ends later than any rest can was written before the clock was set back: it is over.
     """
     until = account.resting_until
-    if until is None or until <= now or until > now + max(LONGEST_REST, LEASE):
+    if until is None or until <= now or until > now + FARTHEST:
         return None
     return until
 
 
-def hold_back(walk: Walk) -> Done | None:
-    """Say when to come back while the CA rests; None for whoever may ask: everybody, or after a rest the first who comes."""
-    account, now = walk.order.account, walk.now
-    if account.resting_until is None or walk.probes:
-        return None
+def take_turn(account: CaAccount, now: datetime) -> Turn:
+    """Everybody may ask a CA that is well, nobody one that rests, and after a rest the first who comes.
+
+    Whoever gets a turn that `probes` calls `failed`, `succeeded` or `step_back`; should it die, the next one may after a lease.
+    """
+    if account.resting_until is None:
+        return Turn()
     until = resting_until(account, now)
     if until is None:
         if _first(account, now):
-            walk.probes = True
-            return None
+            return Turn(probes=True)
         account.refresh_from_db(fields=["failures", "resting_until", "trouble"])
         until = resting_until(account, now)
-        if until is None:
-            return None
-    return _wait(walk, until)
+    return Turn(until)
 
 
 def _first(account: CaAccount, now: datetime) -> bool:
-    """True for the one caller that may try; should it die, the next one may after a lease."""
+    """True for the one caller that may try."""
     known = CaAccount.objects.filter(pk=account.pk, resting_until=account.resting_until)
     with transaction.atomic():
         if known.update(resting_until=now + LEASE) != 1:
@@ -82,18 +99,6 @@ def _first(account: CaAccount, now: datetime) -> bool:
     return True
 
 
-def _wait(walk: Walk, until: datetime) -> Done:
-    order = walk.order
-    moved = choosing.after_outage(walk, down_for(order.account))
-    if moved is not None:
-        return moved
-    problem = ours(RESTING.removeprefix("chancery:"), resting_text(until, walk.now), walk.now)
-    kept = {key: value for key, value in (order.problem or {}).items() if key in failing.KEPT}
-    # Who has failed lets others try first: it may be this one order that the CA stumbles over.
-    due = until + BEHIND if "failures" in kept else until
-    return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, problem=problem | kept)
-
-
 def is_of_the_ca(error: CaError) -> bool:
     """True if the error says that the CA is in trouble, not that it minds this request."""
     if not isinstance(error, TryAgain | RetryAt):
@@ -101,64 +106,85 @@ def is_of_the_ca(error: CaError) -> bool:
     return error.typ in UNUSABLE or error.status == 0 or error.status >= 500
 
 
-def failed(walk: Walk, error: CaError) -> None:
-    """Count a failure; from FAILURES on the CA rests, each time longer. Stragglers of a CA that rests are not counted."""
-    account, now = walk.order.account, walk.now
+def failed(
+    account: CaAccount, error: CaError, now: datetime, *, probes: bool = False, beside: bool = False
+) -> None:
+    """Count a failure; from FAILURES on the CA rests, each time longer, and as long as it says itself.
+
+    Stragglers of a CA that rests are not counted. `beside`: it was no order that failed.
+    """
     ca = CaAccount.objects.same_ca(account)
-    awake = Q(resting_until__isnull=True) | Q(resting_until__lte=now)
-    awake |= Q(resting_until__gt=now + max(LONGEST_REST, LEASE))
+    awake = Q(resting_until__isnull=True) | Q(resting_until__lte=now) | Q(resting_until__gt=now + FARTHEST)
     with transaction.atomic():
         # In one order, so that two workers do not wait for each other.
         list(ca.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
-        if not walk.probes and not ca.filter(awake, pk=account.pk).exists():
+        if not probes and not ca.filter(awake, pk=account.pk).exists():
             return
         known = ca.aggregate(most=Max("failures"))["most"] or 0
-        failures = known + 1
-        values = {"failures": failures, "trouble": str(error)[:300]}
+        failures = min(known + 1, max(known, FAILURES)) if beside else known + 1
+        values: dict[str, Any] = {"failures": failures, "trouble": str(error)[:300]}
         if failures >= FAILURES:
-            values["resting_until"] = now + rest_after(failures)
+            values["resting_until"] = max(now + rest_after(failures), _told(error, now))
         ca.update(**values)
-        if walk.probes:
+        if probes and "resting_until" in values:
             waiting(account).filter(due_at__gt=now).update(due_at=values["resting_until"])
     for name, value in values.items():
         setattr(account, name, value)
-    walk.probes = False
 
 
-def come_back(walk: Walk, done: Done) -> Done:
-    """Who has failed by the trouble of a CA that rests now comes back after its rest, unless the CA gave a time itself."""
-    until = resting_until(walk.order.account, walk.now)
-    problem = done.values.get("problem") or {}
-    if until is not None and done.due_at is not None and "failures" in problem and "retry_at" not in problem:
-        done.due_at = until + BEHIND
-    return done
+def _told(error: CaError, now: datetime) -> datetime:
+    """Return until when the CA wants to be left in peace by its own word, within bounds."""
+    return min(error.retry_at or now, now + LONGEST_TOLD)
 
 
-def step_back(walk: Walk) -> None:
-    """The walk that was to try had nothing to ask for after all: the next one that comes may try."""
-    if walk.probes:
-        account = walk.order.account
-        mine = CaAccount.objects.same_ca(account).filter(resting_until=account.resting_until)
-        mine.update(resting_until=walk.now)
-        walk.probes = False
+def step_back(account: CaAccount, now: datetime) -> None:
+    """Whoever was to try had nothing to ask for after all: the next one that comes may try."""
+    mine = CaAccount.objects.same_ca(account).filter(resting_until=account.resting_until)
+    mine.update(resting_until=now)
 
 
-def succeeded(walk: Walk) -> None:
-    """The CA has answered: it is well again, and the orders that waited for it go on at once."""
-    account = walk.order.account
+def succeeded(
+    account: CaAccount, now: datetime, *, order: AcmeOrder | None = None, beside: bool = False
+) -> None:
+    """The CA has answered: it is well again, and the orders that waited for it go on at once.
+
+    `order` is the one that has asked. What was asked `beside` the orders ends a rest; that orders go well again, only
+    an order can tell, so a longer row of their failures stands until then.
+    """
     if not account.failures and account.resting_until is None:
         return
     ca = CaAccount.objects.same_ca(account)
+    failures = account.failures if beside and account.failures > FAILURES else 0
     with transaction.atomic():
         list(ca.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
         rested = ca.filter(resting_until__isnull=False).exists()
         ca.filter(Q(failures__gt=0) | Q(resting_until__isnull=False)).update(
-            failures=0, resting_until=None, trouble=""
+            failures=failures, resting_until=None, trouble=""
         )
-        if rested and waiting(account).exclude(pk=walk.order.pk).wake(walk.now):
+        others = waiting(account).exclude(pk=order.pk) if order is not None else waiting(account)
+        if rested and others.wake(now):
             ring()
-    account.failures, account.resting_until, account.trouble = 0, None, ""
-    walk.probes = False
+    account.failures, account.resting_until, account.trouble = failures, None, ""
+
+
+def ask_beside(
+    account: CaAccount, turn: Turn, ask: Callable[[], Answer], clock: Callable[[], datetime]
+) -> Answer:
+    """Ask something that is no order, in one's turn, and let everybody know what it says of the CA. Raises what `ask` does."""
+    told = False
+    try:
+        answer = ask()
+        succeeded(account, clock(), beside=True)
+        told = True
+        return answer
+    except CaError as error:
+        if is_of_the_ca(error):
+            failed(account, error, clock(), probes=turn.probes, beside=True)
+            told = True
+        raise
+    finally:
+        if turn.probes and not told:
+            step_back(account, clock())
 
 
 def waiting(account: CaAccount) -> AcmeOrderQuerySet:

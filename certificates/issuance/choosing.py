@@ -75,8 +75,9 @@ def after_trouble(walk: Walk, done: Done) -> Done:
     moved = None
     if told["type"] == RATE_LIMITED and done.due_at is not None:
         moved = after_limit(walk, done.due_at)
-    # What this order itself has met so far counts, now that the CA has just failed it once more.
-    return moved or after_outage(walk, _waited(told, walk.now)) or done
+    # What this order itself has met so far counts, now that the CA has just failed it once more; and what the CA says.
+    away = done.due_at - walk.now if done.due_at is not None and "retry_at" in told else timedelta(0)
+    return moved or after_outage(walk, max(_waited(told, walk.now), away)) or done
 
 
 def after_looking(walk: Walk) -> Done | None:

@@ -26,6 +26,7 @@ from certificates.issuance import (
     preparing,
     profiling,
     reading,
+    resting,
     returning,
     signing,
     stopping,
@@ -59,7 +60,7 @@ def advance(order: AcmeOrder, now: datetime | None = None, clock: Clock = timezo
     walk = Walk(order=claimed, clock=clock, lease_at=clock())
     with counting() as walk.calls:
         done = go_on(walk)
-        breaker.step_back(walk)
+        resting.step_back(walk)
         claimed.let_go(done.due_at, **done.values, requests=walk.requests)
     look_back(walk, done)
 
@@ -86,8 +87,8 @@ def take(step: Step, walk: Walk) -> Done | None:
     except CaError as error:
         if not breaker.is_of_the_ca(error):
             return failing.after(walk, error)
-        breaker.failed(walk, error)
-        return breaker.come_back(walk, failing.after(walk, error))
+        resting.failed(walk, error)
+        return resting.come_back(walk, failing.after(walk, error))
     except LeaseLost:
         raise
     except Exception as error:
@@ -96,7 +97,7 @@ def take(step: Step, walk: Walk) -> Done | None:
         log.exception("AcmeOrder %s: %s failed", walk.order.pk, step.__name__)
         return failing.unexpected(walk, error)
     if step is not returning.give_back and any(name.startswith("ca.") for name in calls):
-        breaker.succeeded(walk)
+        resting.succeeded(walk)
     if step in TALKING and not (done is not None and (done.until_shown or done.until_approved)):
         failing.recovered(walk, before)
     return done
@@ -178,7 +179,7 @@ def hold_back(step: Step, walk: Walk) -> Done | None:
     """Ask a CA that is down for nothing. Who waits for the customer waits on, and learns nothing of it."""
     if step in QUIET or walk.order.account.resting_until is None or answering.is_the_customers(walk):
         return None
-    return breaker.hold_back(walk)
+    return resting.hold_back(walk)
 
 
 def wait_as_told(walk: Walk) -> Done:

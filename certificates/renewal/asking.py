@@ -25,6 +25,7 @@ FIRST_RETRY = timedelta(minutes=1)
 GROWTH = 4
 LONG = timedelta(hours=6)
 LATEST = timedelta(days=1)
+BEHIND_ORDERS = timedelta(seconds=10)
 
 
 def is_due(row: RenewalInfo, now: datetime) -> bool:
@@ -40,14 +41,18 @@ def ask(row: RenewalInfo, certificate: Certificate, now: datetime) -> None:
     if account is None:
         row.write(ask_at=None)
         return
-    rest = breaker.resting_until(account, now)
-    if rest is not None:
-        row.write(ask_at=rest)
-        return
     try:
-        facts = stranger(account).renewal_info(cert_id(certificate.leaf_pem))
+        name = cert_id(certificate.leaf_pem)
     except NoCertId as error:
         row.write(ask_at=None, checked_at=now, problem=_problem(row, ours("no_cert_id", str(error), now)))
+        return
+    turn = breaker.take_turn(account, now)
+    if turn.until is not None:
+        # Orders find out first whether the CA is well again: somebody waits for them.
+        row.write(ask_at=turn.until + BEHIND_ORDERS)
+        return
+    try:
+        facts = breaker.ask_beside(account, turn, lambda: stranger(account).renewal_info(name), lambda: now)
     except CaError as error:
         row.write(
             ask_at=_again_at(row, error, now),

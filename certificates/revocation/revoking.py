@@ -65,12 +65,13 @@ def revoke(row: Revocation, now: datetime | None = None, clock: Clock = timezone
     if claimed.certificate.not_after <= clock():
         _end_expired(claimed, clock())
         return
-    rest = _resting_until(claimed, clock())
-    if rest is not None:
-        claimed.let_go(rest)
+    account = issuing_account(claimed.certificate)
+    turn = breaker.take_turn(account, clock()) if account is not None else breaker.Turn()
+    if turn.until is not None:
+        claimed.let_go(turn.until)
         return
     try:
-        by_key = _ask(claimed, clock)
+        by_key = _ask_in_turn(claimed, account, turn, clock)
     except (RetryAt, TryAgain) as error:
         _again(claimed, as_json(error.problem, clock()), error.retry_at, clock())
     except CaError as error:
@@ -95,12 +96,6 @@ def revoke(row: Revocation, now: datetime | None = None, clock: Clock = timezone
         _done(claimed, clock(), by_key=by_key)
 
 
-def _resting_until(row: Revocation, now: datetime) -> datetime | None:
-    """Return until when the CA is left in peace (issuance.breaker), None when it may be asked."""
-    account = issuing_account(row.certificate)
-    return breaker.resting_until(account, now) if account is not None else None
-
-
 def _claimed(row: Revocation) -> Revocation:
     rows = Revocation.objects.select_related(
         "certificate__issuance__key", "certificate__account", "certificate__owner", "certificate__plan"
@@ -112,12 +107,16 @@ def _claimed(row: Revocation) -> Revocation:
     return claimed
 
 
-@sensitive_variables()
-def _ask(row: Revocation, clock: Clock) -> bool:
-    """Have it revoked; True when it took the certificate's own key. Raises a CaError, CannotUnseal, NobodyToAsk, LeaseLost."""
-    account = issuing_account(row.certificate)
+def _ask_in_turn(row: Revocation, account: CaAccount | None, turn: breaker.Turn, clock: Clock) -> bool:
+    """As `_ask`, and all who wait for this CA learn whether it works. Raises NobodyToAsk too."""
     if account is None:
         raise NobodyToAsk
+    return breaker.ask_beside(account, turn, lambda: _ask(row, account, clock), clock)
+
+
+@sensitive_variables()
+def _ask(row: Revocation, account: CaAccount, clock: Clock) -> bool:
+    """Have it revoked; True when it took the certificate's own key. Raises a CaError, CannotUnseal, LeaseLost."""
     connector = connect(account)
     der = _der_of(row.certificate)
     try:

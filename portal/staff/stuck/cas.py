@@ -72,9 +72,11 @@ def resting(now: datetime) -> Iterable[Stuck]:
 
 def revocations(now: datetime) -> Iterable[Stuck]:
     """Refused while browsers still trust the certificate, or asked for so long ago that somebody should look."""
-    slow = Q(refused_at__isnull=True, tries__gt=0, asked_at__lte=now - PATIENCE)
+    # Also one that was never sent: the CA may be left in peace since it does not work.
+    slow = Q(refused_at__isnull=True, asked_at__lte=now - PATIENCE)
     rows = Revocation.objects.filter(Q(refused_at__isnull=False) | slow, done_at__isnull=True)
-    rows = rows.filter(certificate__not_after__gt=now).select_related("certificate__plan__item__order")
+    rows = rows.filter(certificate__not_after__gt=now)
+    rows = rows.select_related("certificate__plan__item__order", "certificate__account")
     for row in rows.defer("certificate__leaf_pem", "certificate__chain_pem").order_by("asked_at")[:FETCHED]:
         ask = reverse("admin:certificates_certificate_revoke", args=[row.certificate_id])
         refused = row.refused_at is not None
@@ -86,13 +88,21 @@ def revocations(now: datetime) -> Iterable[Stuck]:
             row.asked_at,
             reverse("staff_plan", args=[row.certificate.plan_id]),
             names=tuple(row.certificate.names),
-            words=told(row.problem) or str(sentence(row.problem)),
+            words=_why_not_yet(row, now),
             then=_t("Nothing happens by itself: ask again, or have the CA do it.") if refused else "",
             next_at=row.due_at,
             acts=(Act(_t("Ask again"), ask, "certificates.add_revocation", icon="refresh"),)
             if refused
             else (),
         )
+
+
+def _why_not_yet(row: Revocation, now: datetime) -> str:
+    account = row.certificate.account
+    rests = account is not None and account.resting_until is not None and account.resting_until > now
+    if rests and row.under_way:
+        return _t("The CA does not work at the moment and is left in peace.")
+    return told(row.problem) or str(sentence(row.problem))
 
 
 def campaigns(now: datetime) -> Iterable[Stuck]:

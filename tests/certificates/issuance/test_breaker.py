@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from certificates.issuance import breaker
+from certificates.connectors.problems import Problem, TryAgain
+from certificates.issuance import breaker, resting
 from certificates.issuance.walk import Walk
 from certificates.models import AcmeOrder, CaAccount, Certificate
 from tests.certificates.connectors.rough_ca import Reply, problem
@@ -110,7 +111,7 @@ def test_while_one_tries_the_others_wait(desk, alice, bob):
     for order in (one, two):
         claimed = AcmeOrder.objects.select_related("account").get(pk=order.pk)
         walks.append(Walk(order=claimed, clock=lambda: desk.now, lease_at=desk.now))
-    answers = [breaker.hold_back(walk) for walk in walks]
+    answers = [resting.hold_back(walk) for walk in walks]
     assert [answer is None for answer in answers] == [True, False]
     assert [walk.probes for walk in walks] == [True, False]
     assert answers[1].due_at > desk.now
@@ -121,7 +122,7 @@ def test_a_trial_whose_worker_died_is_made_by_another(desk, alice):
     desk.clock.move_to(row(desk).resting_until + timedelta(seconds=1))
     order = newest(desk.wish(alice, "shop.example"))
     claimed = AcmeOrder.objects.select_related("account").get(pk=order.pk)
-    assert breaker.hold_back(Walk(order=claimed, clock=lambda: desk.now, lease_at=desk.now)) is None
+    assert resting.hold_back(Walk(order=claimed, clock=lambda: desk.now, lease_at=desk.now)) is None
     desk.ca.heal()
     desk.run(timedelta(minutes=3), until=lambda: row(desk).resting_until is None)
     assert row(desk).failures == 0
@@ -302,3 +303,51 @@ def test_who_has_failed_comes_back_when_the_rest_ends(desk):
     desk.ca.heal()
     desk.run(timedelta(minutes=11), until=lambda: Certificate.objects.filter(issuance=wanted).exists())
     assert Certificate.objects.filter(issuance=wanted).exists()
+
+
+# --- the CA's own Retry-After -----------------------------------------------------------------------------------
+
+
+def test_a_ca_that_says_how_long_it_is_away_is_left_in_peace_for_so_long_by_everybody(desk, alice):
+    down(desk, problem("serverInternal", 503, headers={"Retry-After": "3600"}))
+    for n in range(5):
+        desk.wish(UserFactory(), f"n{n}.example")
+    while desk.step():
+        pass
+    until = row(desk).resting_until
+    assert timedelta(minutes=59) < until - desk.now <= timedelta(hours=1)
+    asked = desk.ca.counted
+    wanted = desk.wish(alice, "shop.example")
+    desk.run(timedelta(minutes=55))
+    assert desk.ca.counted == asked
+    assert newest(wanted).due_at == until
+    desk.ca.heal()
+    desk.run_until_issued(wanted, timedelta(minutes=10))
+
+
+@pytest.mark.parametrize(("said", "rest"), [("604800", 3600), ("5", 30), ("0", 60)])
+def test_a_retry_after_is_obeyed_within_bounds(desk, said, rest):
+    """A week is asked about by the hour; five seconds are shorter than our own rest; none means a minute."""
+    down(desk, problem("serverInternal", 503, headers={"Retry-After": said}))
+    for n in range(5):
+        desk.wish(UserFactory(), f"n{n}.example")
+    while desk.step():
+        pass
+    assert row(desk).failures == breaker.FAILURES
+    left = (row(desk).resting_until - desk.now).total_seconds()
+    assert rest - 5 < left <= rest
+
+
+def test_a_long_rest_that_the_ca_asked_for_is_forgotten_when_the_clock_is_set_back(desk, alice):
+    CaAccount.objects.filter(pk=desk.account.pk).update(
+        failures=5, resting_until=desk.now + timedelta(hours=1, minutes=1)
+    )
+    desk.run_until_issued(desk.wish(alice, "shop.example"), timedelta(minutes=5))
+    assert row(desk).failures == 0
+
+
+def test_two_who_fail_as_the_trial_is_over_already_count_as_any_other(desk):
+    """Its lease had run out, and another one's trial had gone well: what fails then is a first failure."""
+    error = TryAgain(Problem("urn:chancery:error:transport", "No answer."))
+    breaker.failed(row(desk), error, desk.now, probes=True)
+    assert (row(desk).failures, row(desk).resting_until) == (1, None)

@@ -388,3 +388,20 @@ def test_a_request_withdrawn_at_the_last_moment_does_not_move(desk, alice, secon
     Issuance.objects.filter(pk=wanted.pk).update(state="withdrawn")
     assert choosing.move(walk, "outage", timedelta(hours=2)) is None
     assert wanted.acme_orders.count() == 1
+
+
+def test_a_ca_that_says_it_is_away_for_an_hour_is_left_at_once(desk, alice, second):
+    desk.ca.spoil_always("newOrder", problem("serverInternal", 503, headers={"Retry-After": "3600"}))
+    wanted = wish(desk, alice, second)
+    desk.run_until_issued(wanted, 2 * MINUTE)
+    assert accounts_of(wanted) == [desk.account.name, "Second CA"]
+    assert desk.ca.asked_for["newOrder"] == 1
+
+
+def test_who_comes_while_a_ca_rests_for_an_hour_by_its_own_word_moves_on_too(desk, alice, second):
+    CaAccount.objects.filter(pk=desk.account.pk).update(
+        failures=breaker.FAILURES, resting_until=desk.now + timedelta(minutes=55)
+    )
+    wanted = wish(desk, alice, second)
+    desk.run_until_issued(wanted, 2 * MINUTE)
+    assert accounts_of(wanted) == [desk.account.name, "Second CA"]
