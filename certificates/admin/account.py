@@ -19,6 +19,7 @@ from certificates.admin.account_form import CaAccountForm
 from certificates.admin.issuers import IssuerInline
 from certificates.admin.limits import LimitActions, LimitInline
 from certificates.held_up import clock_time
+from certificates.issuance import holding
 from certificates.issuance.opening_account import hand_down
 from certificates.models import AcmeOrder, CaAccount
 from certificates.profiles import LEAST_FOR_PEOPLE
@@ -184,6 +185,11 @@ class CaAccountAdmin(LimitActions):
         if account.resting_until is not None:
             return _t("Down: left in peace until %(time)s") % {
                 "time": clock_time(account.resting_until, timezone.now())
+            }
+        held = holding.held_until(account, timezone.now())
+        if held is not None:
+            return _t("A limit is reached: no new orders until %(time)s") % {
+                "time": clock_time(held, timezone.now())
             }
         if account.next_key_at is not None or account.sealed_next_key is not None:
             return _t("Its key is being changed")

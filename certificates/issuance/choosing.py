@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from accounts.mail import write
 from audit.vocabulary import Action
 from certificates.held_up import MOVED, moved_text
-from certificates.issuance import breaker, closing, failing, limits, stopping, uses
+from certificates.issuance import breaker, closing, failing, holding, limits, stopping, uses
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -33,7 +33,6 @@ SHOWN = timedelta(hours=1)
 # A CA that an issuance has left is not asked for it again so soon.
 LEFT_FOR = timedelta(days=1)
 AT_ONCE = 8
-RATE_LIMITED = "urn:ietf:params:acme:error:rateLimited"
 
 
 def leave_disabled(walk: Walk) -> Done | None:
@@ -73,7 +72,7 @@ def after_trouble(walk: Walk, done: Done) -> Done:
     """A request has failed, and `done` says when it is made again: move on where that takes too long."""
     told = done.values["problem"]
     moved = None
-    if told["type"] == RATE_LIMITED and done.due_at is not None:
+    if told["type"] == holding.RATE_LIMITED and done.due_at is not None:
         moved = after_limit(walk, done.due_at)
     # What this order itself has met so far counts, now that the CA has just failed it once more; and what the CA says.
     away = done.due_at - walk.now if done.due_at is not None and "retry_at" in told else timedelta(0)

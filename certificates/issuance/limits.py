@@ -16,7 +16,7 @@ from django.db.models import Case, DateTimeField, F, Max, Q, QuerySet, Value, Wh
 from django.db.models.functions import Greatest
 
 from certificates.held_up import LIMIT, next_slot_text
-from certificates.issuance import choosing, replacing, uses
+from certificates.issuance import choosing, holding, replacing, uses
 from certificates.issuance.problems import ours
 from certificates.issuance.turns import InLine, Queue, rest_of
 from certificates.issuance.uses import OF_THE_CA, counted_at, subjects
@@ -135,13 +135,17 @@ def _fullest(
     now: datetime,
     queue: Queue | InLine,
 ) -> tuple[datetime, str] | None:
-    """Return the limit that has room last, as the moment and its kind; None when all have room."""
+    """Return the limit that has room last, as the moment and its kind; None when all have room. Of a hold that the CA's own
+    refusal has brought, the end.
+    """
     slots = [
         (_free_at(limit, _newest(limit, counted, now), now, _line(limit, queue)), limit.kind)
         for limit in limits
         if not (replaces and limit.renewals_exempt)
         for counted in _counted(account, limit.kind, names)
     ]
+    if LimitKind.ORDERS not in exempt(limits, replaces):
+        slots.append((holding.held_until(account, now), LimitKind.ORDERS))
     return max(((slot, kind) for slot, kind in slots if slot is not None), default=None)
 
 

@@ -10,6 +10,7 @@ from certificates.connectors.problems import CaError
 from certificates.issuance import (
     closing,
     failing,
+    holding,
     limits,
     profiling,
     replacing,
@@ -41,6 +42,7 @@ def new_order(walk: Walk) -> Done | None:
         if not error.may_have_acted:
             # Refused for certain: there is nothing to look for at the next try.
             limits.give_slot_back(walk)
+        holding.refused(walk, error)
         if profiling.is_refused(error):
             return profiling.refused(walk, error)
         if not replacing.is_refused(walk, error):
@@ -48,6 +50,7 @@ def new_order(walk: Walk) -> Done | None:
         # The limits are asked once more too: only an order that replaces another is exempt from them.
         replacing.give_up(walk, error)
         return None
+    holding.taken(walk)
     return keep_order(walk, facts)
 
 

@@ -141,6 +141,8 @@ class CaAccount(models.Model):
     failures = models.PositiveIntegerField(_("failures in a row"), default=0, editable=False)
     resting_until = models.DateTimeField(_("left in peace until"), null=True, editable=False)
     trouble = models.CharField(_("trouble"), max_length=300, blank=True, editable=False)
+    # Until when no new order is sent, and whose refusal that comes from (certificates/issuance/holding.py).
+    orders_held = models.JSONField(null=True, editable=False)
     paused_at = models.DateTimeField(_("paused"), null=True, blank=True, editable=False)
     paused_why = models.TextField(_("why paused"), blank=True, editable=False)
     paused_link = models.URLField(_("where the CA waits for us"), max_length=500, blank=True, editable=False)
