@@ -38,9 +38,12 @@ AT_ONCE = 8
 def leave_disabled(walk: Walk) -> Done | None:
     """The account was disabled before the CA was asked: take the product's next one, or wait for an operator."""
     order, was = walk.order, walk.order.account.name
+    if walk.issuance.campaign_id is not None:
+        text = "The CA account is disabled, and the orders of a mass reissue go to no other one. Enable it, or cancel the reissue."
+        return failing.needs_operator(walk, ours("no_account", text, walk.now))
     other = next(candidates(walk), None) or _any_enabled(walk)
     if other is None:
-        text = "The CA account is disabled, and no other one can fulfil this product."
+        text = "The CA account is disabled, and no other one can fulfil this product and is allowed by the names' CAA records."
         return failing.needs_operator(walk, ours("no_account", text, walk.now))
     with transaction.atomic():
         uses.release(walk)
@@ -51,8 +54,9 @@ def leave_disabled(walk: Walk) -> Done | None:
 
 
 def _any_enabled(walk: Walk) -> CaAccount | None:
-    """Return an account that has troubles of its own: waiting there is better than nowhere."""
-    return CaAccount.objects.for_product(walk.issuance.plan.product).exclude(pk=_house(walk)).first()
+    """Return an account that has troubles of its own: waiting there is better than nowhere. But CAA records do not pass."""
+    others = CaAccount.objects.for_product(walk.issuance.plan.product).exclude(pk=_house(walk))
+    return next((account for account in others if caa_allows(walk, account)), None)
 
 
 def after_limit(walk: Walk, slot: datetime) -> Done | None:
@@ -140,23 +144,40 @@ def _house(walk: Walk) -> Any:
 
 
 def caa_allows(walk: Walk, account: CaAccount) -> bool:
-    """True unless a CAA record keeps this CA from issuing (RFC 8659). A lookup that fails says nothing: the CA looks too."""
-    issuers = account.caa_names()
+    """True unless a CAA record keeps this CA from issuing, to this account by the chosen methods (RFC 8659, RFC 8657).
+
+    A lookup that fails says nothing: the CA looks too.
+    """
+    issuers, url = account.caa_names(), _url_for(walk, account)
     # CAA speaks of domain names only (RFC 8659 §3).
-    names = [name for name in walk.names if not name.is_ip]
+    names = [(name, method) for name, method in zip(walk.names, _methods(walk), strict=True) if not name.is_ip]
     if not issuers:
         return True
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for first in range(0, len(names), AT_ONCE):
             walk.keep_hold()
-            asked = pool.map(lambda name: _permits(name, issuers), names[first : first + AT_ONCE])
+            some = names[first : first + AT_ONCE]
+            asked = pool.map(lambda pair: _permits(*pair, issuers, url), some)
             if not all(list(asked)):
                 return False
     return True
 
 
-def _permits(name: Name, issuers: Sequence[str]) -> bool:
-    return caa.permits(name.ascii, name.wildcard, issuers).allowed
+def _url_for(walk: Walk, account: CaAccount) -> str | None:
+    """Return the account's URL as this customer's order would have it, None where it is not opened yet."""
+    if account.per_customer:
+        own = CaAccount.objects.filter(parent=account, customer=walk.owner).first()
+        return own.account_url or None if own is not None else None
+    return account.account_url or None
+
+
+def _methods(walk: Walk) -> list[str | None]:
+    """Return how each name is shown. What answers for one shown by Email is not known beforehand."""
+    return [None if approvals.by_email(entry) else entry["method"] for entry in walk.issuance.names]
+
+
+def _permits(name: Name, method: str | None, issuers: Sequence[str], url: str | None) -> bool:
+    return caa.permits(name.ascii, name.wildcard, issuers, account_url=url, method=method).allowed
 
 
 def _move_to(walk: Walk, other: CaAccount, why: str) -> Done | None:

@@ -352,6 +352,45 @@ def test_a_ca_that_caa_forbids_is_passed_over(desk, alice, second, dns, issuer, 
     assert accounts_of(wanted) == [desk.account.name] + ["Second CA"] * moves
 
 
+@pytest.mark.parametrize(
+    ("parameters", "moves"),
+    [
+        ("accounturi=https://second.example/acct/7", True),
+        ("accounturi=https://second.example/acct/8", False),
+        ("validationmethods=http-01", True),
+        ("validationmethods=dns-01", False),
+        ("validationmethods=http-01,dns-01; accounturi=https://second.example/acct/7", True),
+    ],
+)
+def test_a_ca_that_caa_forbids_by_account_or_method_is_passed_over(desk, alice, second, dns, parameters, moves):
+    """RFC 8657: the record may let the CA issue to another account only, or by another method than was chosen."""
+    dns.add("shop.test", "CAA", f'0 issue "second.example; {parameters}"')
+    CaAccount.objects.filter(pk=second.pk).update(
+        caa_identities=["second.example"], account_url="https://second.example/acct/7"
+    )
+    fill(desk, desk.account, 24 * 3600)
+    wanted = wish(desk, alice, second, "shop.test")
+    entry = wanted.names[0] | {"method": "http-01"}
+    Issuance.objects.filter(pk=wanted.pk).update(names=[entry])
+    desk.shows = False
+    desk.run(timedelta(seconds=2))
+    assert accounts_of(wanted) == [desk.account.name] + ["Second CA"] * moves
+
+
+def test_of_a_ca_with_an_account_for_each_customer_the_customers_own_is_judged(desk, alice, second, dns):
+    dns.add("shop.test", "CAA", '0 issue "second.example; accounturi=https://second.example/acct/alice"')
+    CaAccount.objects.filter(pk=second.pk).update(
+        caa_identities=["second.example"], per_customer=True, account_url="https://second.example/acct/house"
+    )
+    CaAccountFactory(
+        name="Alice's", parent=second, customer=alice, account_url="https://second.example/acct/alice"
+    )
+    fill(desk, desk.account, 24 * 3600)
+    wanted = wish(desk, alice, second, "shop.test")
+    desk.run(timedelta(seconds=1), until=lambda: wanted.acme_orders.count() == 2)
+    assert wanted.acme_orders.count() == 2
+
+
 # --- disabled -------------------------------------------------------------------------------------------------
 
 
@@ -361,6 +400,42 @@ def test_a_disabled_account_is_left_at_once_and_that_is_remembered(desk, alice, 
     desk.run_until_issued(wanted, 5 * MINUTE)
     assert accounts_of(wanted) == ["Second CA"]
     assert Entry.objects.get(action="acme_order:switched").details["why"] == "disabled"
+
+
+@pytest.mark.parametrize("resting", [False, True], ids=["well", "in trouble itself"])
+def test_a_disabled_account_is_not_left_for_one_that_caa_forbids(desk, alice, second, second_ca, dns, resting):
+    dns.add("shop.test", "CAA", '0 issue "first.example"')
+    CaAccount.objects.filter(pk=second.pk).update(
+        caa_identities=["second.example"],
+        failures=6 * resting,
+        resting_until=desk.now + 5 * MINUTE if resting else None,
+    )
+    wanted = wish(desk, alice, second, "shop.test")
+    CaAccount.objects.filter(pk=desk.account.pk).update(enabled=False)
+    desk.run(MINUTE)
+    order = newest(wanted)
+    assert accounts_of(wanted) == [desk.account.name]
+    assert order.waiting_for == "operator"
+    assert "CAA" in order.problem["detail"]
+    assert second_ca.counted == 0
+
+
+def test_an_order_of_a_mass_reissue_waits_for_its_disabled_account(desk, alice, second, second_ca):
+    from certificates.models import Campaign
+
+    wanted = wish(desk, alice, second)
+    campaign = Campaign.objects.create(
+        from_account=second, to_account=desk.account, reason="distrust", created_at=desk.now
+    )
+    Issuance.objects.filter(pk=wanted.pk).update(campaign=campaign)
+    CaAccount.objects.filter(pk=desk.account.pk).update(enabled=False)
+    desk.run(timedelta(hours=2))
+    assert accounts_of(wanted) == [desk.account.name]
+    assert newest(wanted).waiting_for == "operator"
+    assert second_ca.counted == 0
+    CaAccount.objects.filter(pk=desk.account.pk).update(enabled=True)
+    desk.run_until_issued(wanted, timedelta(hours=2))
+    assert accounts_of(wanted) == [desk.account.name]
 
 
 def test_an_order_of_a_campaign_stays_where_the_operator_wants_it(desk, alice, second):
