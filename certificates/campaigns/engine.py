@@ -17,6 +17,7 @@ from certificates.issuance.problems import ours
 from certificates.models import CaAccount, Campaign, Certificate, Issuance
 from certificates.renewal.engine import watch_from
 from identifiers.names import Name
+from leases import LeaseLost
 from orders.models import Plan
 
 BY = "campaigns"
@@ -27,9 +28,7 @@ BUSY_WAIT = timedelta(hours=1)
 
 def go_on(campaign: Campaign, now: datetime) -> None:
     """Work one claimed campaign: begin one reissue, or write when there is one to begin. Raises LeaseLost."""
-    campaign = Campaign.objects.select_related("from_account", "to_account").get(
-        pk=campaign.pk, epoch=campaign.epoch
-    )
+    campaign = _claimed(campaign)
     if campaign.state != Campaign.State.RUNNING:
         campaign.let_go(None)
         return
@@ -49,6 +48,15 @@ def go_on(campaign: Campaign, now: datetime) -> None:
         campaign.let_go(min(room, now + CA_WAIT))
         return
     begin(campaign, certificate, now)
+
+
+def _claimed(campaign: Campaign) -> Campaign:
+    """Return the row with its accounts, as long as the claim stands. Raises LeaseLost."""
+    rows = Campaign.objects.select_related("from_account", "to_account")
+    claimed = rows.filter(pk=campaign.pk, epoch=campaign.epoch).first()
+    if claimed is None:
+        raise LeaseLost(f"Campaign {campaign.pk}")
+    return claimed
 
 
 def stands(account: CaAccount, now: datetime) -> bool:

@@ -34,6 +34,9 @@ from certificates.connectors.rfc8555.signing import SigningKey
 from certificates.connectors.rfc8555.transport import Answer, Transport
 
 NONCE_TRIES = 10
+# Whoever holds a lease (leases.LEASE, 90 s) renews it before a request, not amid its tries: none begins after so long, so
+# that the last one ends in time even if it runs into its own limits (transport: 5 s to connect, 30 s for all of an answer).
+NONCE_SECONDS = 45.0
 DIRECTORY_LIFE = 3600.0
 _REQUIRED = ("newNonce", "newAccount", "newOrder")
 _NONCE = re.compile(r"[A-Za-z0-9_-]{1,1000}")
@@ -122,6 +125,7 @@ class Client:
         """
         body = b"" if payload is None else json.dumps(payload).encode()
         headers = {"Content-Type": "application/jose+json", "Accept": accept}
+        begun = time.monotonic()
         for left in reversed(range(NONCE_TRIES)):
             signed = key.sign(body, url=url, nonce=self._nonce(now), account_url=account_url)
             answer = self._transport.exchange(verb, "POST", url, body=signed, headers=headers)
@@ -134,7 +138,7 @@ class Client:
                 self._nonces.add(fresh)
             if error is None:
                 return answer
-            if not nonce_refused or not left:
+            if not nonce_refused or not left or time.monotonic() - begun > NONCE_SECONDS:
                 raise error
         raise AssertionError("the last try returns or raises")
 

@@ -249,6 +249,17 @@ def test_a_worker_that_stood_still_begins_nothing_after_another_took_over(desk, 
     assert set(plans.values()) == {1}
 
 
+def test_a_worker_whose_claim_another_has_taken_over_stops_at_once(desk, operator):
+    desk.certificate(UserFactory(), "shop.example")
+    campaign = desk.start(operator)
+    slow = desk.claim(campaign)
+    desk.wait(LEASE + MINUTE)
+    assert desk.claim(campaign) is not None
+    with pytest.raises(LeaseLost):
+        engine.go_on(slow, desk.now)
+    assert begun() == 0
+
+
 def test_an_operator_who_pauses_stops_the_worker_that_is_at_it(desk, operator):
     row = desk.certificate(UserFactory(), "shop.example")
     campaign = desk.start(operator)

@@ -56,6 +56,17 @@ def test_a_ca_that_refuses_every_nonce_is_tried_later(ca: RoughCa, connector: Ac
     assert len(ca.asked(ORDER)) == NONCE_TRIES
 
 
+def test_a_slow_ca_that_refuses_nonces_is_left_before_the_lease_of_whoever_asks_runs_out(
+    ca: RoughCa, connector: AcmeConnector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer takes 0.2 s here, and a third of a second is allowed in place of 45 s."""
+    monkeypatch.setattr(client_module, "NONCE_SECONDS", 0.3)
+    ca.say(ORDER, replace(problem("badNonce"), sleeps=0.2))
+    with pytest.raises(TryAgain, match="badNonce"):
+        connector.order(ca.url(ORDER))
+    assert len(ca.asked(ORDER)) == 2
+
+
 def test_an_error_without_a_nonce_sends_for_a_new_one(ca: RoughCa, connector: AcmeConnector) -> None:
     ca.say(ORDER, replace(problem("badNonce"), nonce=None), order_reply(ca))
     connector.order(ca.url(ORDER))
