@@ -150,7 +150,9 @@ def caa_allows(walk: Walk, account: CaAccount) -> bool:
     """
     issuers, url = account.caa_names(), _url_for(walk, account)
     # CAA speaks of domain names only (RFC 8659 §3).
-    names = [(name, method) for name, method in zip(walk.names, _methods(walk), strict=True) if not name.is_ip]
+    names = [
+        (name, method) for name, method in zip(walk.names, _methods(walk), strict=True) if not name.is_ip
+    ]
     if not issuers:
         return True
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:

@@ -99,9 +99,11 @@ def measure(walk: Walk, facts: AuthorizationFacts) -> None:
     before = house.pending_lives.get(profile)
     if seconds <= 0 or (before is not None and abs(seconds - before) <= before * NEWS):
         return
-    lives = house.pending_lives | {profile: seconds}
     short = timedelta(seconds=seconds) < LEAST_FOR_PEOPLE
     with transaction.atomic():
+        # Read anew and held: another worker may have measured another profile a moment ago.
+        held = CaAccount.objects.filter(pk=house.pk).select_for_update(no_key=True)
+        lives = held.values_list("pending_lives", flat=True).get() | {profile: seconds}
         CaAccount.objects.filter(pk=house.pk).update(pending_lives=lives)
         if short and (before is None or timedelta(seconds=before) >= LEAST_FOR_PEOPLE):
             record(

@@ -362,7 +362,9 @@ def test_a_ca_that_caa_forbids_is_passed_over(desk, alice, second, dns, issuer, 
         ("validationmethods=http-01,dns-01; accounturi=https://second.example/acct/7", True),
     ],
 )
-def test_a_ca_that_caa_forbids_by_account_or_method_is_passed_over(desk, alice, second, dns, parameters, moves):
+def test_a_ca_that_caa_forbids_by_account_or_method_is_passed_over(
+    desk, alice, second, dns, parameters, moves
+):
     """RFC 8657: the record may let the CA issue to another account only, or by another method than was chosen."""
     dns.add("shop.test", "CAA", f'0 issue "second.example; {parameters}"')
     CaAccount.objects.filter(pk=second.pk).update(
@@ -403,7 +405,9 @@ def test_a_disabled_account_is_left_at_once_and_that_is_remembered(desk, alice, 
 
 
 @pytest.mark.parametrize("resting", [False, True], ids=["well", "in trouble itself"])
-def test_a_disabled_account_is_not_left_for_one_that_caa_forbids(desk, alice, second, second_ca, dns, resting):
+def test_a_disabled_account_is_not_left_for_one_that_caa_forbids(
+    desk, alice, second, second_ca, dns, resting
+):
     dns.add("shop.test", "CAA", '0 issue "first.example"')
     CaAccount.objects.filter(pk=second.pk).update(
         caa_identities=["second.example"],

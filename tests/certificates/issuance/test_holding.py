@@ -137,7 +137,9 @@ def test_what_the_ca_exempts_from_its_limit_is_not_held(desk, now):
     from certificates.issuance import limits
     from identifiers.names import Name
 
-    CaLimit.objects.create(account=desk.account, kind="orders", amount=300, seconds=3600, renewals_exempt=True)
+    CaLimit.objects.create(
+        account=desk.account, kind="orders", amount=300, seconds=3600, renewals_exempt=True
+    )
     held = {"until": (desk.now + MINUTE).isoformat(), "told": (desk.now + HOUR).isoformat(), "domains": []}
     CaAccount.objects.filter(pk=desk.account.pk).update(orders_held=held)
     names = [Name.of("shop.example")]

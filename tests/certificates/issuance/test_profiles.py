@@ -8,7 +8,8 @@ import pytest
 
 from audit.models import Entry
 from certificates import profiles
-from certificates.issuance import unattended
+from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus, Identifier
+from certificates.issuance import profiling, unattended
 from certificates.issuance.walk import Walk
 from certificates.models import AcmeOrder, CaAccount, ProductIssuer
 from tests.certificates.connectors.rough_ca import problem
@@ -217,10 +218,10 @@ def test_one_name_that_needs_a_person_is_enough_to_leave_it_out(advertised, alic
     assert asked_for(advertised) == [None]
 
 
-def test_a_redirect_proves_nothing_of_a_name_that_is_shown_by_dns(advertised, alice):
+def test_a_redirect_proves_nothing_of_a_wildcard(advertised, alice):
     CaAccount.objects.filter(pk=advertised.account.pk).update(profile="tlsserver")
     standing_alias(alice, "shop.example", kind="redirect")
-    advertised.run_until_issued(advertised.wish(alice, "shop.example"))
+    advertised.run_until_issued(advertised.wish(alice, "*.shop.example"))
     assert asked_for(advertised) == [None]
 
 
@@ -249,3 +250,16 @@ def test_a_name_that_the_ca_knows_beforehand_proves_itself(advertised, alice):
     CaAccount.objects.filter(pk=advertised.account.pk).update(email_mode="assisted")
     walk = Walk(order=newest(wanted), clock=lambda: advertised.now, lease_at=advertised.now)
     assert not unattended.proves_itself(walk)
+
+
+def test_what_another_worker_measured_meanwhile_is_kept(advertised, alice):
+    order = newest(advertised.wish(alice, "shop.example"))
+    claimed = AcmeOrder.objects.select_related("account").get(pk=order.pk)
+    walk = Walk(order=claimed, clock=lambda: advertised.now, lease_at=advertised.now)
+    CaAccount.objects.filter(pk=advertised.account.pk).update(pending_lives={"tlsserver": 3600})
+    expires = advertised.now + timedelta(days=7)
+    pending = AuthorizationStatus.PENDING
+    facts = AuthorizationFacts("https://ca/1", Identifier("shop.example"), False, pending, expires, ())
+    profiling.measure(walk, facts)
+    advertised.account.refresh_from_db()
+    assert set(advertised.account.pending_lives) == {"tlsserver", ""}

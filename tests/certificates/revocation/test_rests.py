@@ -73,7 +73,7 @@ def test_a_revocation_that_succeeds_after_a_rest_wakes_the_orders_that_wait(desk
 
 
 def test_a_revocation_refused_for_its_own_sake_leaves_the_trial_to_the_next(desk, ca):
-    first, second = asked_for(desk, 2)
+    asked_for(desk, 2)
     ca.spoil("revokeCert", problem("malformed", 400))
     CaAccount.objects.update(failures=5, resting_until=desk.now + timedelta(seconds=30))
     desk.wait(timedelta(seconds=31))
@@ -107,7 +107,9 @@ def test_one_that_is_held_back_by_a_rest_is_shown_to_staff_after_a_while(desk, c
 
     def shown() -> list:
         sections = board(timezone.now(), lambda permission: True, [])
-        return [row for part in sections for group in part.groups if group.title == title for row in group.rows]
+        return [
+            row for part in sections for group in part.groups if group.title == title for row in group.rows
+        ]
 
     assert shown() == []
     desk.wait(timedelta(minutes=11))
