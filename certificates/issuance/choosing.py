@@ -159,7 +159,7 @@ def caa_allows(walk: Walk, account: CaAccount) -> bool:
         for first in range(0, len(names), AT_ONCE):
             walk.keep_hold()
             some = names[first : first + AT_ONCE]
-            asked = pool.map(lambda pair: _permits(*pair, issuers, url), some)
+            asked = pool.map(lambda pair: _permits(pair[0], pair[1], issuers, url), some)
             if not all(list(asked)):
                 return False
     return True
