@@ -6,7 +6,7 @@ customer, and issuance asks here before newOrder and again before finalize.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -37,11 +37,13 @@ class AlreadyWithdrawn(Exception):
 
 def record_control(
     owner: User, identifier: str, wildcard: bool, method: str, authorization: Authorization, now: datetime
-) -> Control:
+) -> Control | None:
     """Enter that `owner` showed control of the name; the same authorization again changes nothing.
 
-    A withdrawn control stays withdrawn: what its authorization proved is no longer trusted. Raises NotTheirs, and
-    ValueError for a method or a name that are none.
+    A withdrawn control stays withdrawn: what its authorization proved is no longer trusted. Nor is what any other shows
+    that was opened before the withdrawal, whenever that is found out: None, and nothing is entered. Call it where a
+    claim is held in the same transaction: a withdrawal ends the claim first. Raises NotTheirs, and ValueError for a
+    method or a name that are none.
     """
     name = _key(identifier)
     if method not in Method.values:
@@ -49,6 +51,8 @@ def record_control(
     proven = (authorization.owner_id, authorization.identifier, authorization.wildcard)
     if proven != (owner.pk, name, wildcard):
         raise NotTheirs(f"authorization {authorization.pk} does not prove {identifier} for {owner.pk}")
+    if shows_in_vain([authorization]):
+        return Control.objects.filter(authorization=authorization, wildcard=wildcard).first()
     # No savepoint of its own: a conflict leaves the transaction as it was.
     with transaction.atomic(savepoint=False):
         control = insert_once(
@@ -68,6 +72,36 @@ def record_control(
             name=control.text, method=method, until=control.expires_at.isoformat(),
         )  # fmt: skip
     return control
+
+
+def shows_in_vain(rows: Sequence[Authorization]) -> list[Authorization]:
+    """Return those of one customer's authorizations that were opened before their name was withdrawn from that customer.
+
+    What they ask for may have been in place, or been looked at by the CA, before it was known that it must not count.
+    """
+    if not rows:
+        return []
+    found = _withdrawals(len(rows))(rows[0].owner_id, *[row.identifier for row in rows])
+    ends: dict[tuple[str, bool], datetime] = {}
+    for identifier, wildcard, at in found:
+        ends[identifier, wildcard] = max(at, ends.get((identifier, wildcard), at))
+    times = [(row, ends.get((row.identifier, row.wildcard))) for row in rows]
+    return [row for row, ended in times if ended is not None and row.created_at < ended]
+
+
+@lru_cache(maxsize=128)
+def _withdrawals(count: int) -> Prepared[Any]:
+    """Return the question for so many names: it is asked whenever a proof is entered."""
+    return Prepared(
+        lambda owner, *identifiers: (
+            Control.objects.of(owner)
+            .filter(identifier__in=identifiers, withdrawn_at__isnull=False)
+            .order_by()
+            .values_list("identifier", "wildcard", "withdrawn_at")
+        ),
+        _column("owner"),
+        *[_column("identifier")] * count,
+    )
 
 
 def has_control(

@@ -11,13 +11,14 @@ from django.utils.translation import gettext as _
 from audit.vocabulary import Action
 from certificates.connectors.base import AuthorizationStatus, ChallengeStatus
 from certificates.connectors.problems import OperatorMustAct
-from certificates.issuance import approvals, choosing, expiring, pace, pausing, waits
+from certificates.issuance import approvals, choosing, expiring, pace, pausing, proving, sharing, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.syncing import sync_authorization, sync_order
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder
 from leases.prepared import Prepared
 from leases.updates import update
+from validation import ledger
 from validation.models import Authorization, Challenge
 
 # After so many unchanged answers the authorizations themselves are asked: some CAs leave the order pending.
@@ -40,6 +41,9 @@ _same = Prepared(
 
 def answer_or_wait(walk: Walk) -> Done | None:
     order = walk.order
+    in_vain = shown_in_vain(walk)
+    if in_vain:
+        return sharing.afresh_to_show(walk, in_vain)
     if order.answered_at is not None:
         return poll_until_ready(walk)
     now = walk.now
@@ -61,6 +65,12 @@ def answer_or_wait(walk: Walk) -> Done | None:
     if not all(row.shown_at or row.insisted_at for row in pending):
         return wait_for_customer(walk, min(ends, default=None))
     return answer_all(walk, pending)
+
+
+def shown_in_vain(walk: Walk) -> list[str]:
+    """Return the names whose proof was withdrawn since they were asked for: showing them here leads to nothing."""
+    rows = ledger.shows_in_vain(walk.authorizations())
+    return [row.text for row in proving.unproven(walk) if row in rows] if rows else []
 
 
 def is_the_customers(walk: Walk) -> bool:

@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from accounts.mail import write
 from audit.vocabulary import Action
 from certificates.held_up import MOVED, moved_text
-from certificates.issuance import breaker, closing, failing, holding, limits, stopping, uses
+from certificates.issuance import approvals, breaker, closing, failing, holding, limits, stopping, uses
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -174,8 +174,13 @@ def _url_for(walk: Walk, account: CaAccount) -> str | None:
 
 
 def _methods(walk: Walk) -> list[str | None]:
-    """Return how each name is shown. What answers for one shown by Email is not known beforehand."""
-    return [None if approvals.by_email(entry) else entry["method"] for entry in walk.issuance.names]
+    """Return how each name is shown. What answers for one shown by Email, or set up once, is not known beforehand."""
+    entries = walk.issuance.names
+    ways = delegation.standing_ways(walk.owner, [entry["ascii"] for entry in entries])
+    once = {identifier for identifier, _way in ways}
+    return [
+        None if approvals.by_email(entry) or entry["ascii"] in once else entry["method"] for entry in entries
+    ]
 
 
 def _permits(name: Name, method: str | None, issuers: Sequence[str], url: str | None) -> bool:

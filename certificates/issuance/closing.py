@@ -99,7 +99,11 @@ def end(walk: Walk) -> Done:
         walk.keep_hold()
         if row.status in {Authorization.Status.PENDING, Authorization.Status.VALID}:
             sync_authorization(row, walk.ca.authorization(row.url))
-    proving.enter(walk, [row for row in walk.authorizations() if row.status == Authorization.Status.VALID])
+    with transaction.atomic():
+        walk.hold()
+        proving.enter(
+            walk, [row for row in walk.authorizations() if row.status == Authorization.Status.VALID]
+        )
     found = [stored(row.problem) for row in walk.authorizations() if row.problem and _failed(row)]
     problem = next(iter(found), said)
     if problem is None:

@@ -47,6 +47,8 @@ def enter(walk: Walk, row: Authorization) -> bool:
             authorization=row,
             now=walk.now,
         )
+        if control is None:
+            return False
         finding = persisting.find_in(seen)
         Probe.objects.get_or_create(
             authorization=row,

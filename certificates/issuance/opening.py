@@ -64,7 +64,9 @@ def is_theirs(walk: Walk, row: Authorization | None, facts: AuthorizationFacts) 
     """True if this customer has shown control of a name that the CA already knows as valid."""
     if row is not None:
         # Another order of the same customer may have had it shown a moment ago.
-        proving.enter(walk, [row])
+        with transaction.atomic():
+            walk.hold()
+            proving.enter(walk, [row])
     if evidence.was_found(walk, facts) or found_valid.record_of(walk, *name_of(facts)) is not None:
         return True
     by_mail = approvals.counts(walk.order.account, walk.now)

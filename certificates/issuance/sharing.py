@@ -60,6 +60,16 @@ def afresh_without(walk: Walk, urls: list[str], names: list[str]) -> Done:
     return closing.start_afresh(walk, problem, waits.UNSEEN if again else timedelta(0))
 
 
+def afresh_to_show(walk: Walk, names: list[str]) -> Done:
+    """What this customer has no current proof for is closed at the CA, valid or not; the next order has to show it."""
+    for row in walk.authorizations():
+        if row.text in names:
+            walk.keep_hold()
+            close(walk, row.url)
+    problem = ours("control_missing", f"No current proof for {', '.join(names)}", walk.now)
+    return closing.start_afresh(walk, problem)
+
+
 def close(walk: Walk, url: str) -> bool:
     """Deactivate an authorization whoever opened it; False when the CA keeps it valid. Raises TryAgain, RetryAt."""
     # What led here is committed first: the CA's state is about to change.

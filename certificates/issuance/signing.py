@@ -15,7 +15,6 @@ from certificates.chain import Chain, UnacceptableChain, check, read_chain
 from certificates.connectors.problems import OrderNotReady
 from certificates.issuance import (
     chains,
-    closing,
     evidence,
     failing,
     limits,
@@ -53,7 +52,7 @@ def finalize(walk: Walk) -> Done | None:
         intended = not lacking and _intend(walk, sent_before)
         proving.settle(_shown(walk))
     if lacking:
-        return _without_proof(walk, lacking)
+        return sharing.afresh_to_show(walk, lacking)
     if not intended:
         withdrawn = walk.issuance.state != Issuance.State.WANTED
         return None if withdrawn or not sent_before else stopping.stop(walk)
@@ -97,16 +96,6 @@ def _shown(walk: Walk) -> list[Authorization]:
     """An order is `ready` only when each of its authorizations is valid (RFC 8555 §7.1.6)."""
     open_or_valid = {Authorization.Status.PENDING, Authorization.Status.VALID}
     return [row for row in walk.authorizations() if row.status in open_or_valid]
-
-
-def _without_proof(walk: Walk, names: list[str]) -> Done:
-    """What is valid at the CA without this customer's proof is closed there; the next order has to show it."""
-    for row in walk.authorizations():
-        if row.text in names:
-            walk.keep_hold()
-            sharing.close(walk, row.url)
-    problem = ours("control_missing", f"No current proof for {', '.join(names)}", walk.now)
-    return closing.start_afresh(walk, problem)
 
 
 def poll(walk: Walk) -> Done | None:

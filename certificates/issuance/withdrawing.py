@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.models import User
 from certificates.models import AcmeOrder
@@ -20,11 +20,13 @@ def withdraw_control(control: Control, why: str, *, by: User, now: datetime) -> 
     Each certificate has left a proof of its own, and one that was left standing would do for the next. Raises
     AlreadyWithdrawn for the one that was pointed at, and ValueError without a reason.
 
-    Whoever works on such an order loses it in the same transaction: what they have read in the ledger before is stale,
-    so their next write under the claim fails, and finalize is behind such a write. An approval by mail goes with its
-    control, for all of its names.
+    Whoever works on such an order loses it in the same transaction, first of all: what they have read in the ledger
+    before is stale, so their next write under the claim fails. Finalize is behind such a write, and a proof is entered
+    with one. What this customer has been asked to show until now shows the name no more (`ledger.record_control`): the
+    order begins again. An approval by mail goes with its control, for all of its names.
     """
     with transaction.atomic():
+        woken = _take_away(control, now)
         ledger.withdraw(control, why, by, now)
         same = Control.objects.filter(owner=control.owner_id).current(now)
         proofs = [control, *same.over(control.identifier, wildcard=control.wildcard)]
@@ -32,13 +34,20 @@ def withdraw_control(control: Control, why: str, *, by: User, now: datetime) -> 
             ledger.withdraw(other, why, by, now)
         mails = [proof.approval_id for proof in proofs if proof.approval_id is not None]
         Approval.objects.filter(pk__in=mails, withdrawn_at__isnull=True).update(withdrawn_at=now)
-        resting = AcmeOrder.objects.open().filter(
-            ended_at__isnull=True,
-            issuance__plan__owner=control.owner_id,
-            authorizations__identifier=control.identifier,
-            authorizations__wildcard=control.wildcard,
-        )
-        rows = AcmeOrder.objects.filter(pk__in=list(resting.values_list("pk", flat=True)))
-        woken = rows.update(epoch=F("epoch") + 1, lease_until=None, due_at=now)
     ring()
     return woken
+
+
+def _take_away(control: Control, now: datetime) -> int:
+    """Take this customer's orders from whoever works on them, and have those that need the name looked at; return how many."""
+    mine = AcmeOrder.objects.open().filter(ended_at__isnull=True, issuance__plan__owner=control.owner_id)
+    needing = mine.filter(
+        authorizations__identifier=control.identifier, authorizations__wildcard=control.wildcard
+    )
+    resting = list(needing.values_list("pk", flat=True))
+    # One whose names are being read may be about to take up an authorization that was opened before.
+    busy = Q(lease_until__isnull=False, finalizing_at__isnull=True)
+    held = mine.filter(busy).exclude(pk__in=resting).values_list("pk", flat=True)
+    rows = AcmeOrder.objects.filter(pk__in=[*resting, *held])
+    rows.update(epoch=F("epoch") + 1, lease_until=None, due_at=now)
+    return len(resting)
