@@ -8,6 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 # Before Django reads its settings: a var directory of this run, never the developer's own.
 if "VAR_DIR" not in os.environ:
@@ -35,6 +36,8 @@ from tests.on_postgres import ONLY_DATABASE
 from tests.validation.misconfigured import tried
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+# record_property(COUNTED, (table, what, how many)): added up over all tests, and printed at the end of the run.
+COUNTED = "counted"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,6 +51,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         using = [item for item in items if uses_database(item)]
         config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
         items[:] = using
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """One line for each table of cases, also when its tests ran in several processes: this file is read by all of them."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    sums: dict[str, dict[str, int]] = {}
+    for name, value in (pair for one in reports if one.when == "call" for pair in one.user_properties):
+        if name == COUNTED:
+            table, what, many = value
+            counts = sums.setdefault(table, {})
+            counts[what] = counts.get(what, 0) + many
+    for table, counts in sums.items():
+        terminalreporter.write_line(
+            f"{table}: {', '.join(f'{many} {what}' for what, many in counts.items())}"
+        )
 
 
 def uses_database(item: pytest.Item) -> bool:

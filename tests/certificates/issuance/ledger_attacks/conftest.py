@@ -1,4 +1,4 @@
-"""The CA that looks, the zone that is written at the outermost border, and the line that says how many cases were tried."""
+"""The CA that looks, and the zone that is written at the outermost border."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from tests.certificates.issuance.ledger_attacks.cases import Case
 from tests.certificates.issuance.ledger_attacks.looking_ca import LookingCa
 from tests.certificates.issuance.ledger_attacks.scene import Scene
 from tests.certificates.issuance.ledger_attacks.world import World
-
-TRIED, WRONG = "ledger cases", "ledger wrong"
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +45,3 @@ def stage(db, looking_ca, settings, monkeypatch) -> Iterator[Stage]:
     monkeypatch.setattr(dns.query, "tcp", lambda update, *args, **kwargs: world[0].take_update(update))
     with time_machine.travel(timezone.now(), tick=True) as clock:
         yield Stage(looking_ca, clock, world)
-
-
-def pytest_terminal_summary(terminalreporter) -> None:
-    """One line, also when the tests ran in several processes."""
-    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
-    told = [pair for report in reports if report.when == "call" for pair in report.user_properties]
-    tried = sum(value for name, value in told if name == TRIED)
-    wrong = sum(value for name, value in told if name == WRONG)
-    if tried:
-        terminalreporter.write_line(
-            f"ledger attacks: {tried} cases, {wrong} certificates to the wrong customer"
-        )

@@ -18,8 +18,8 @@ from tests.certificates.issuance.desk import newest
 from tests.certificates.issuance.ledger_attacks.cases import EVENTS, RELATIONS, Case
 from tests.certificates.issuance.ledger_attacks.looking_ca import LookingCa
 from tests.certificates.issuance.ledger_attacks.world import Shown, World
-from tests.factories import CaAccountFactory, UserFactory, plan_for
-from validation import delegation, ledger
+from tests.factories import CaAccountFactory, UserFactory, plan_for, staff
+from validation import delegation
 from validation.models import Authorization, Control, Delegation
 
 BY_HAND = {"dns-01", "http-01", "prevalidated, any answer"}
@@ -30,6 +30,7 @@ METHODS = {
     "prevalidated, any answer": "email",
 }
 ON_A_LIST = {"prevalidated", "prevalidated, any answer"}
+BY_RECORD = "found by itself"
 # No certificate may rest on an older proof at the time of these cases (BR 4.2.1).
 LONGEST = timedelta(days=200)
 HALF_AN_HOUR = timedelta(minutes=30)
@@ -56,7 +57,7 @@ class Scene:
         self.showing: set[object] = set()
         self.insisted: set[object] = set()
         self.wishes: dict[User, Issuance] = {}
-        ca.looks_by_itself = case.way == "found by itself"
+        ca.looks_by_itself = case.way == BY_RECORD
         ca.takes_any_answer = case.way == "prevalidated, any answer"
 
     # --- moves ----------------------------------------------------------------------------------------------
@@ -65,7 +66,7 @@ class Scene:
         moves: dict[str, Callable[[], None]] = {
             "a": self.first_asks, "v": self.first_validates, "A": self.first_is_issued, "O": self.first_asks_again,
             "B": self.second_asks, "b": self.second_tries, "P": self.second_shows, "S": self.domain_is_sold,
-            "W": self.support_withdraws, "E": self.proof_expires,
+            "W": self.support_withdraws, "E": self.proof_expires, "x": self.first_answers,
             "R": lambda: self.ca.restart(counting_anew=False), "r": lambda: self.ca.restart(counting_anew=True),
         }  # fmt: skip
         for letter in EVENTS[self.case.events]:
@@ -87,6 +88,17 @@ class Scene:
             due_at=timezone.now() + timedelta(hours=6)
         )
 
+    def first_answers(self) -> None:
+        """Everything is shown and the CA has looked, and stumbles before it says what it found: our order sleeps over it."""
+        self.set_up()
+        self.ca.spoil("order", problem("serverInternal", 500))
+        mine = self.wishes[self.first]
+        self.run(HALF_AN_HOUR, until=lambda: not self.ca.faults["order"] or self.has_ended(mine))
+        self.ca.heal()
+        AcmeOrder.objects.filter(issuance=mine, due_at__isnull=False).update(
+            due_at=timezone.now() + timedelta(hours=6)
+        )
+
     def first_is_issued(self) -> None:
         self.set_up()
         mine = self.wishes[self.first]
@@ -98,7 +110,7 @@ class Scene:
     @property
     def is_for_an_operator(self) -> bool:
         """A CA that finds names valid by itself, for all who share the account, leaves us no proof of anybody's."""
-        return self.case.way == "found by itself" and self.case.account != "own"
+        return self.case.way == BY_RECORD and self.case.account != "own"
 
     @property
     def patience(self) -> timedelta:
@@ -135,8 +147,11 @@ class Scene:
         self.world.sell(self.domain, self.second)
 
     def support_withdraws(self) -> None:
-        for control in Control.objects.of(self.first).current(timezone.now()):
-            ledger.withdraw(control, "the domain was sold", "sue", timezone.now())
+        """By the button of the staff's page, for each of the names that it shows as proven."""
+        sue = staff(f"sue{self.first.pk}@portal.example", "support")
+        standing = Control.objects.of(self.first).current(timezone.now())
+        while (control := standing.first()) is not None:
+            issuance.withdraw_control(control, "the domain was sold", by=sue, now=timezone.now())
         self.world.ended.append((self.first.pk, timezone.now()))
 
     def proof_expires(self) -> None:
@@ -170,7 +185,7 @@ class Scene:
             self.world.redirects[name] = self.label_of(self.first, name, "redirect")
         elif self.case.way in ON_A_LIST and name not in self.ca.prevalidated:
             self.settle_with_the_ca()
-        elif self.case.way == "found by itself":
+        elif self.case.way == BY_RECORD:
             self.world.standing[name] = (self.account_of(self.first).account_url, True)
 
     def label_of(self, who: User, name: str, kind: str) -> str:
@@ -215,6 +230,9 @@ class Scene:
         if self.account.per_customer:
             for child in CaAccount.objects.filter(parent=self.account):
                 self.world.accounts[child.account_url] = child.customer_id
+            if self.case.way == BY_RECORD and self.first.pk in self.showing:
+                # An account that was opened anew has another URL, and the record is to name it.
+                self.set_up()
         waiting = Authorization.objects.pending().filter(
             owner__in=self.showing, shown_at=None, acme_orders__ended_at=None
         )
@@ -228,6 +246,12 @@ class Scene:
             return
         key = (row.identifier, challenge.type, challenge.key_authorization)
         mine = self.world.runs(row.owner, row.identifier)
+        if self.has_record_for(row):
+            # As the lookout sees it, and the page offers it.
+            row.choose("dns-persist-01", now)
+            Authorization.objects.filter(pk=row.pk).update(shown_at=now, due_at=None)
+            AcmeOrder.objects.open().needing(row).wake(now)
+            return
         if mine and (self.case.way in BY_HAND or row.owner_id == self.second.pk):
             self.world.by_hand[key] = row.owner_id
         delegation.serve(row, challenge, now)
@@ -244,6 +268,13 @@ class Scene:
         elif not mine and row.pk not in self.insisted:
             self.insisted.add(row.pk)
             issuance.insist(row, by=row.owner, now=now)
+
+    def has_record_for(self, row: Authorization) -> bool:
+        """True if a standing record gives the name to this customer's own account."""
+        account = CaAccount.objects.filter(parent=self.account, customer=row.owner).first()
+        return account is not None and self.world.stands_for(
+            account.account_url, row.identifier, row.wildcard
+        )
 
     def try_again(self, wanted: Issuance) -> None:
         try:

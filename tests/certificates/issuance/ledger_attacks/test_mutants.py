@@ -6,7 +6,7 @@ import pytest
 
 from certificates.issuance import evidence, opening, proving, returning
 from tests.certificates.issuance.ledger_attacks.cases import Case
-from validation import delegation
+from validation import delegation, ledger
 from validation.models import Delegation
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +34,10 @@ def whatever_the_ca_calls_valid_is_theirs(monkeypatch) -> None:
     monkeypatch.setattr(proving, "unproven", lambda walk: [])
 
 
+def what_was_asked_for_before_a_withdrawal_shows_the_name_after_it(monkeypatch) -> None:
+    monkeypatch.setattr(ledger, "shows_in_vain", lambda rows: [])
+
+
 def what_was_insisted_on_is_a_proof(monkeypatch) -> None:
     monkeypatch.setattr(evidence, "is_theirs", lambda walk, row, challenge: True)
 
@@ -49,6 +53,10 @@ def what_was_insisted_on_is_a_proof(monkeypatch) -> None:
         (nothing_is_deactivated, Case("dns-01", "same", "sold", 100, "given back")),
         (label_is_shared_between_customers, Case("cname", "same", "after", 0, "given back")),
         (whatever_the_ca_calls_valid_is_theirs, Case("found by itself", "same", "after", 0, "kept")),
+        (
+            what_was_asked_for_before_a_withdrawal_shows_the_name_after_it,
+            Case("dns-01", "same", "sold and withdrawn before the CA has told", 0, "kept"),
+        ),
         (what_was_insisted_on_is_a_proof, Case("prevalidated, any answer", "same", "after", 100, "kept")),
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
