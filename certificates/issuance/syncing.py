@@ -42,7 +42,11 @@ def _count_failure(row: Authorization) -> None:
 
 
 def sync_authorization(row: Authorization, facts: AuthorizationFacts) -> None:
-    """Take over status and the challenges' problems; a finished authorization needs no more looks."""
+    """Take over status and the challenges' problems; a finished authorization needs no more looks.
+
+    Only if the row still says what was read: a worker whose order went to another meanwhile has heard old news, and
+    takes over what is stored instead.
+    """
     if facts.status is AuthorizationStatus.UNKNOWN:
         return
     problem = next((c.problem for c in facts.challenges if c.problem is not None), None)
@@ -51,12 +55,16 @@ def sync_authorization(row: Authorization, facts: AuthorizationFacts) -> None:
         values["problem"] = as_json(problem, timezone.now())
     if facts.status is not AuthorizationStatus.PENDING:
         values |= {"due_at": None, "lease_until": None}
+    as_read = {"pk": row.pk, "status": row.status}
     if facts.status is AuthorizationStatus.INVALID:
         with transaction.atomic():
             _count_failure(row)
-            update(Authorization, {"pk": row.pk}, **values)
+            written = update(Authorization, as_read, **values)
     else:
-        update(Authorization, {"pk": row.pk}, **values)
+        written = update(Authorization, as_read, **values)
+    if written != 1:
+        row.refresh_from_db(fields=[*values])
+        return
     for name, value in values.items():
         setattr(row, name, value)
     _sync_challenges(row, facts)
