@@ -24,6 +24,8 @@ from tests.chaos.tally import Tally
 DATABASES = {"sqlite": SQLITE, "postgres": POSTGRES}
 FEWEST_KILLS = 40
 SLOWEST = 3.0
+# Half of the authorizations; a proof that the CA forgot, or whose answer was lost, is made anew.
+LEAST_REUSE = 0.4
 SHORTEST_PAUSE = 0.7
 # A storm that takes so many times as long as it may is stuck.
 LONGEST = 3
@@ -63,6 +65,8 @@ class Suite:
 
         try_all(bench, points, self.wanted.kinds, names, heard=heard)
         self.tallies += tallies.values()
+        if self.wanted.stride == 1:
+            self.red += [tally.too_few for tally in tallies.values() if tally.too_few]
         tried = sum(tally.tried for tally in tallies.values())
         self.say(
             f"{bench.base.kind}, {names} name(s): {len(points)} points struck in {len(tallies)} ways, {tried} in all, "
@@ -99,6 +103,11 @@ class Suite:
         if orders >= 1000:
             if rough.kills.total() < FEWEST_KILLS:
                 self.red.append(f"{kind}: only {rough.kills.total()} kills")
+            self.red += [
+                f"{kind}: only {one.reused} of {one.given} authorizations reused"
+                for one in (calm, rough)
+                if one.reuse < LEAST_REUSE and not one.other["times the CA started anew"]
+            ]
             if ratio > SLOWEST:
                 self.red.append(
                     f"{kind}: {ratio:.1f} times the undisturbed run, at most {SLOWEST:.0f} are allowed"

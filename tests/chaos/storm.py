@@ -7,7 +7,7 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,13 @@ class Report:
     kills: Counter[str] = field(default_factory=Counter)
     other: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    # Authorizations that orders at the CA were given, and those among them that an earlier order had been given before.
+    given: int = 0
+    reused: int = 0
+
+    @property
+    def reuse(self) -> float:
+        return self.reused / self.given if self.given else 0.0
 
     def count(self, word: str) -> int:
         return sum(fault.startswith(word) for fault in self.faults)
@@ -56,6 +63,7 @@ class Report:
             killed = ", ".join(f"{name} {times}" for name, times in sorted(self.kills.items()))
             said.append(f"{self.kills.total()} kills ({killed})")
         said += [f"{name} {times}" for name, times in sorted(self.other.items()) if times]
+        said.append(f"{self.reused} of {self.given} authorizations reused")
         return ", ".join(said)
 
 
@@ -112,12 +120,12 @@ def run(
 
 def serve(installation: Installation, report: Report, meddle: Meddle, patience: float = PATIENCE) -> None:
     """Have one run's customers order, pay and be served, `meddle` all the while, and ask every witness."""
-    restarts = installation.restarts
+    restarts = len(installation.restarts)
     customers = Customers(installation, report.orders, patience)
     meddle(customers)
     told = customers.result()
     report.seconds = told["seconds"]
-    report.other["times the CA started anew"] += installation.restarts - restarts
+    report.other["times the CA started anew"] += len(installation.restarts) - restarts
     judge(installation, told, report)
 
 
@@ -183,12 +191,12 @@ class Killing:
 
 def judge(installation: Installation, told: dict[str, Any], report: Report) -> None:
     town, signed = installation.town, installation.town.signed()
-    # A CA that has forgotten everything signs again what it had signed: its amnesia, not ours.
-    most = 1 + installation.restarts
+    report.given, report.reused = told["reuse"]["given"], told["reuse"]["reused"]
     for order, counted in told["orders"].items():
         values = {name: value for name, value in counted.items() if name in WANTED and name != BY_OWNER}
         values["pages to pay at"] = town.gateway.pages_of(order)
         signings = sum(signed[url.rpartition("/")[2]] for url in counted["urls"])
+        most = signings_allowed(counted["span"], installation.restarts)
         values["signed by the CA"] = 1 if 1 <= signings <= most else signings
         wrong = [sentence(name, value) for name, value in values.items() if value != WANTED[name]]
         if wrong:
@@ -202,6 +210,11 @@ def judge(installation: Installation, told: dict[str, Any], report: Report) -> N
             )
     if told["keys"] != report.orders:
         report.faults.append(f"doubled: {told['keys']} keys for {report.orders} orders")
+
+
+def signings_allowed(span: Sequence[float], restarts: Sequence[float]) -> int:
+    """Return 1, and one more for each time that the CA forgot everything while this order was with it: its amnesia, not ours."""
+    return 1 + sum(min(span) <= moment <= max(span) for moment in restarts) if span else 1
 
 
 __all__ = ["POSTGRES", "SQLITE", "Report", "run"]

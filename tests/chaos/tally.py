@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from tests.chaos.matrix import WORDS
 
+FEWEST_POINTS = 40
 HEAD = ("database", "names", "struck by", "tried", "not reached", *WORDS)
 
 
@@ -29,6 +30,14 @@ class Tally:
         words = [fault.partition(":")[0] if fault.startswith(WORDS) else "stuck" for fault in faults]
         # One story that has lost in two respects is one that was lost.
         self.ended.update(set(words) if tried == 1 else words)
+
+    @property
+    def too_few(self) -> str:
+        """Return what is wrong where every point was to be struck and fewer than FEWEST_POINTS were."""
+        if self.tried >= FEWEST_POINTS:
+            return ""
+        struck = f"{self.database}, {self.names} name(s), {self.struck_by}"
+        return f"{struck}: only {self.tried} points, at least {FEWEST_POINTS} are wanted"
 
     @staticmethod
     def table(tallies: Iterable[Tally]) -> str:
