@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from django.core.cache import cache
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.migrations.executor import MigrationExecutor
 
 from certificates import vault
@@ -51,16 +52,36 @@ def _asked(name: str, check: Callable[[], None]) -> str:
 
 def database() -> None:
     """Raises DatabaseError or NotThere: it does not answer in time, or takes no writes (a standby, a full disk's lock)."""
-    if connection.vendor != "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-            cursor.fetchone()
-        return
+    if connection.vendor == "postgresql":
+        _postgres_takes_writes()
+    else:
+        _sqlite_takes_writes()
+
+
+def _postgres_takes_writes() -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(f"SET LOCAL statement_timeout = {DATABASE_PATIENCE}")
         cursor.execute("SELECT current_setting('transaction_read_only')")
         if cursor.fetchone() != ("off",):
             raise NotThere("the database takes no writes")
+
+
+def _sqlite_takes_writes() -> None:
+    """A write that says what was there before and is taken back: the lock is held for a moment, and nothing reaches the disk."""
+    with connection.cursor() as cursor:
+        patience = _number(cursor, "busy_timeout")
+        cursor.execute(f"PRAGMA busy_timeout = {DATABASE_PATIENCE}")
+        try:
+            with transaction.atomic():
+                # BEGIN IMMEDIATE alone would do for the lock, but is granted on a file that can only be read.
+                cursor.execute(f"PRAGMA user_version = {_number(cursor, 'user_version')}")
+                transaction.set_rollback(True)
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {patience}")
+
+
+def _number(cursor: CursorWrapper, pragma: str) -> int:
+    return int(cursor.execute(f"PRAGMA {pragma}").fetchone()[0])
 
 
 def migrations() -> None:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import base64
 import secrets
+import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
+from django.db.utils import ConnectionHandler
 from django.utils import timezone
 
 from accounts import mail as letters
 from accounts.models import Letter
 from certificates import keys, vault
-from portal import readiness
+from portal import env, readiness
 from portal.models import SealedCheck
 from tests.servers import free_port
 
@@ -51,6 +56,40 @@ def test_without_its_database_nothing_else_is_asked_of_it_and_no_reason_leaves_t
     assert b"Traceback" not in answer.content
 
 
+@pytest.fixture
+def file(db, tmp_path) -> Iterator[Path]:
+    """A SQLite file as the portal opens it, in the place of the tests' own database; it holds nothing."""
+    path = tmp_path / "portal.sqlite3"
+    own, handler = connections["default"], ConnectionHandler({"default": env.database(f"sqlite:///{path}")})
+    connections["default"] = handler["default"]
+    connection.ensure_connection()
+    yield path
+    connection.close()
+    connections["default"] = own
+
+
+def test_a_writer_that_keeps_the_sqlite_file_to_itself_makes_us_unready_in_two_seconds(client, file):
+    readiness.database()
+    with closing(sqlite3.connect(file)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        status, parts = ask(client)
+        assert 1.5 < time.monotonic() - started < 4
+        assert (status, parts["database"]) == (503, "unavailable")
+        writer.rollback()
+    readiness.database()
+
+
+def test_a_sqlite_file_that_takes_no_writes_is_not_ready_and_a_good_one_stays_as_it_was(client, file):
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA user_version = 7")
+        readiness.database()
+        assert cursor.execute("PRAGMA user_version").fetchone() == (7,)
+        assert cursor.execute("PRAGMA busy_timeout").fetchone() == (20_000,), "pages wait as long as before"
+        cursor.execute("PRAGMA query_only = 1")
+    assert ask(client)[1]["database"] == "unavailable"
+
+
 def test_a_database_older_than_the_code_is_not_ready(client, monkeypatch):
     from django.db.migrations.recorder import MigrationRecorder
 
@@ -64,7 +103,7 @@ def test_a_database_older_than_the_code_is_not_ready(client, monkeypatch):
 def test_applied_migrations_are_looked_up_once(client, monkeypatch, django_assert_max_num_queries):
     monkeypatch.setattr(readiness, "_migrations_seen", False)
     assert ask(client)[0] == 200
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(9):
         ask(client)
 
 
