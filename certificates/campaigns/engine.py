@@ -24,6 +24,8 @@ BY = "campaigns"
 # While the other CA stands still, or requests that others made have to end first.
 CA_WAIT = timedelta(minutes=5)
 BUSY_WAIT = timedelta(hours=1)
+# What stands in the request of a certificate that could not be reissued.
+LEFT_OUT = "chancery:campaign_left_out"
 
 
 def go_on(campaign: Campaign, now: datetime) -> None:
@@ -131,7 +133,7 @@ def leave_out(campaign: Campaign, certificate: Certificate, why: str, now: datet
         campaign=campaign,
         created_at=now,
         ended_at=now,
-        problem=ours("campaign_left_out", why, now),
+        problem=ours(LEFT_OUT.removeprefix("chancery:"), why, now),
     )
     plan_id = certificate.plan_id
     record(Action.ISSUANCE_WITHDRAWN, issuance, now=now, by=BY, plan_id=plan_id, why=why)

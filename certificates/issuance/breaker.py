@@ -59,6 +59,16 @@ def down_for(account: CaAccount) -> timedelta:
     return sum(RESTS[:trips], timedelta(0)) + LONGEST_REST * over
 
 
+def down_since(account: CaAccount, now: datetime) -> datetime | None:
+    """Return since when the CA is left in peace, None while it is not: its rests, reckoned back from the end of this one.
+
+    While one order tries, this one ends with that order's lease: what is reckoned is then a minute late, never in the future.
+    """
+    if account.resting_until is None or account.failures < FAILURES:
+        return None
+    return min(now, account.resting_until - rest_after(account.failures) - down_for(account))
+
+
 def resting_until(account: CaAccount, now: datetime) -> datetime | None:
     """Return until when nobody may ask this CA, None when it may be asked. Reads the row as it was fetched.
 

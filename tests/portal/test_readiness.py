@@ -74,7 +74,7 @@ def test_a_writer_that_keeps_the_sqlite_file_to_itself_makes_us_unready_in_two_s
         writer.execute("BEGIN IMMEDIATE")
         started = time.monotonic()
         status, parts = ask(client)
-        assert 1.5 < time.monotonic() - started < 4
+        assert 1.5 < time.monotonic() - started < 10, "pages wait for twenty seconds"
         assert (status, parts["database"]) == (503, "unavailable")
         writer.rollback()
     readiness.database()

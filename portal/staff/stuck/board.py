@@ -10,7 +10,7 @@ from functools import partial
 from django.utils.translation import gettext_lazy as _
 
 from portal.backlog import Backlog
-from portal.staff.stuck import accounts, cas, letters, machinery, money, orders, zone
+from portal.staff.stuck import accounts, cas, letters, machinery, money, orders, plans, renewals, zone
 from portal.staff.stuck.row import SHOWN, Finder, May, Stuck, Text
 
 
@@ -90,6 +90,12 @@ OF_OPERATORS: Finders = (
         money.paid_without_plan,
     ),
     (
+        _("No CA for the product"),
+        _("Their owners cannot get a certificate and read that our staff have been told."),
+        "bad",
+        plans.without_ca,
+    ),
+    (
         _("Waiting for an operator"),
         _("The CA or the set-up needs somebody of us."),
         "bad",
@@ -106,6 +112,12 @@ OF_OPERATORS: Finders = (
         _("The CA will not issue for these names. The customer needs other names or their money back."),
         "bad",
         orders.refused,
+    ),
+    (
+        _("Next certificates that wait for us"),
+        _("They are not ordered until this is put right, and the certificates in use come to their end."),
+        "bad",
+        renewals.blocked(renewals.OPERATORS),
     ),
     (
         _("Certificates that should be revoked"),
@@ -143,6 +155,12 @@ OF_OPERATORS: Finders = (
         "wait",
         accounts.wanting_a_look,
     ),
+    (
+        _("Left out of a mass reissue"),
+        _("They are still those of the CA that was to be left."),
+        "wait",
+        renewals.left_out,
+    ),
     (_("Campaigns"), _("Every certificate of one CA, reissued with another."), "quiet", cas.campaigns),
 )
 OF_CAS: Finders = (
@@ -177,6 +195,12 @@ OF_CUSTOMERS: Finders = (
         _("The customer has had a mail. Nothing is asked of the CA until they press Continue."),
         "quiet",
         orders.unattended,
+    ),
+    (
+        _("Next certificates that wait for their owners"),
+        _("The owner has had a mail that says why we cannot order by ourselves."),
+        "wait",
+        renewals.blocked(renewals.CUSTOMERS),
     ),
     (
         _("Payments that failed in the last days"),

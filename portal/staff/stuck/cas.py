@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _t
 from django.utils.translation import ngettext
 
 from audit.admin_pages import page_of
+from certificates.issuance import breaker
 from certificates.models import AcmeOrder, CaAccount, Campaign, Issuance, Revocation
 from portal.staff.stuck.row import FETCHED, Act, Stuck
 from portal.staff.stuck.words import ACME, meaning, sentence, told
@@ -61,7 +62,7 @@ def resting(now: datetime) -> Iterable[Stuck]:
             account.name,
             _t("The CA does not work at the moment and is left in peace. %(failed)s")
             % {"failed": failed % {"n": account.failures}},
-            None,
+            breaker.down_since(account, now),
             page_of(account),
             needs=SEES,
             words=account.trouble,
