@@ -33,6 +33,7 @@ class Rows(Collector):
             found = [
                 *_queues(now),
                 *_issuances(now),
+                *_orders(now),
                 *_accounts(now),
                 _requests(),
                 *tallies.Tallies().collect(),
@@ -114,6 +115,24 @@ def _requests() -> Metric:
         f"Requests to the CA for a certificate, all tries of it together: the mean of the newest {NEWEST}.",
         value=mean,
     )
+
+
+def _orders(now: datetime) -> Iterable[Metric]:
+    """Orders at CAs whose story is not over: read through the index of what is due, whatever has ended before."""
+    number = GaugeMetricFamily(
+        "chancery_acme_orders", "Orders at CAs under way, by RFC 8555's status.", labels=["status"]
+    )
+    age = GaugeMetricFamily(
+        "chancery_acme_orders_oldest_seconds", "Age of the oldest of them.", labels=["status"]
+    )
+    under_way = AcmeOrder.objects.filter(due_at__isnull=False, ended_at__isnull=True).order_by()
+    found = under_way.values("status").annotate(number=Count("pk"), oldest=Min("created_at"))
+    by_status = {row["status"]: (row["number"], row["oldest"]) for row in found}
+    for status in AcmeOrder.Status.values:
+        count, oldest = by_status.get(status, (0, None))
+        number.add_metric([status], count)
+        age.add_metric([status], _seconds(now, oldest))
+    return number, age
 
 
 def _accounts(now: datetime) -> Iterable[Metric]:

@@ -150,6 +150,39 @@ def test_an_order_the_ca_works_on_for_long_waits_for_the_ca(alice, now):
     assert everything(now)["ca"] == {}
 
 
+def test_an_order_whose_certificate_cannot_be_fetched_waits_for_the_ca_although_it_is_valid(alice, now):
+    order = order_of(
+        alice,
+        now,
+        waiting_for="ca",
+        status="valid",
+        problem={"type": "chancery:transport", "detail": "Reset."},
+    )
+    row = only(everything(now), "ca", "Waiting for the CA")
+    assert (row.why, row.words) == ("The CA does not answer.", "Reset.")
+    CaAccount.objects.filter(pk=order.account_id).update(paused_at=now, paused_why="terms")
+    assert everything(now)["operator"]["CAs that are paused"][0].behind == 1
+    # Stored, and only its authorizations are still to be given back.
+    AcmeOrder.objects.update(ended_at=now)
+    assert everything(now)["ca"] == {}
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"),
+    [
+        ({"answered_at": timezone.now()}, "is still looking at the names."),
+        (
+            {"answered_at": timezone.now(), "finalizing_at": timezone.now()},
+            "is still making the certificate.",
+        ),
+        ({}, "No problem was reported."),
+    ],
+)
+def test_what_the_ca_is_at_is_said_where_it_reports_no_problem(alice, now, columns, why):
+    order_of(alice, now, waiting_for="ca", **columns)
+    assert str(only(everything(now), "ca", "Waiting for the CA").why).endswith(why)
+
+
 def test_an_order_that_waits_for_us_is_a_fault_of_ours(alice, now):
     order_of(alice, now, waiting_for="us")
     assert only(everything(now), "us", "Waiting for us").why

@@ -25,7 +25,8 @@ SEES = "certificates.view_caaccount"
 
 def _with_orders(accounts: QuerySet[CaAccount]) -> QuerySet[Any]:
     """Annotate `behind`: how many unfinished orders each account has."""
-    behind = AcmeOrder.objects.open().filter(account=OuterRef("pk"), due_at__isnull=False).order_by()
+    unfinished = AcmeOrder.objects.filter(due_at__isnull=False, ended_at__isnull=True)
+    behind = unfinished.filter(account=OuterRef("pk")).order_by()
     count = Subquery(
         behind.values("account").annotate(n=Count("pk")).values("n"), output_field=IntegerField()
     )

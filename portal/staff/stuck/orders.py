@@ -41,8 +41,9 @@ def waiting(whom: str) -> Finder:
 
 def _longest(whom: str, now: datetime) -> AcmeOrderQuerySet:
     """Return those that have waited for longest, found without a join: ten thousand may wait, and few are shown."""
-    # By due_at: unfinished orders have an index, all orders ever have none.
-    rows = AcmeOrder.objects.open().filter(due_at__isnull=False, waiting_for=whom)
+    # By due_at: unfinished orders have an index, all orders ever have none. One that the CA calls valid is
+    # unfinished until its certificate is here.
+    rows = AcmeOrder.objects.filter(due_at__isnull=False, ended_at__isnull=True, waiting_for=whom)
     first = rows.filter(created_at__lte=now - PATIENCE[whom]).order_by("created_at")
     # Some may be of an issuance that has ended and are only being tidied away.
     return AcmeOrder.objects.filter(
@@ -53,8 +54,11 @@ def _longest(whom: str, now: datetime) -> AcmeOrderQuerySet:
 def _why(order: AcmeOrder) -> Text:
     if order.account.paused_at:
         return _t("%(ca)s is paused.") % {"ca": order.account.name}
-    if order.problem is None and order.status == AcmeOrder.Status.PROCESSING:
-        return _t("%(ca)s is still making the certificate.") % {"ca": order.account.name}
+    if order.problem is None and order.waiting_for == AcmeOrder.WaitingFor.CA:
+        if order.finalizing_at is not None or order.status == AcmeOrder.Status.PROCESSING:
+            return _t("%(ca)s is still making the certificate.") % {"ca": order.account.name}
+        if order.answered_at is not None:
+            return _t("%(ca)s is still looking at the names.") % {"ca": order.account.name}
     return sentence(order.problem)
 
 

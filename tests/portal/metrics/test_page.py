@@ -184,6 +184,27 @@ def test_wanted_certificates_are_told_by_whom_they_wait_for(read, alice):
     assert 170_000 < figures.value("chancery_issuances_oldest_seconds", waiting_for="ca") < 175_000
 
 
+def test_orders_at_cas_are_told_by_status_with_the_age_of_the_oldest(read, alice):
+    now = timezone.now()
+    columns = {"due_at": now + timedelta(minutes=1), "waiting_for": "ca"}
+    issuance_for(plan_for(alice, "a.example"), created_at=now, status="processing", **columns)
+    issuance_for(
+        plan_for(alice, "b.example"), created_at=now - timedelta(days=2), status="processing", **columns
+    )
+    issuance_for(plan_for(alice, "c.example"), created_at=now, status="pending", **columns)
+    # Its certificate is to be fetched; the other's is here and only its authorizations are still to be given back.
+    issuance_for(plan_for(alice, "d.example"), created_at=now, status="valid", **columns)
+    issuance_for(plan_for(alice, "e.example"), created_at=now, status="valid", ended_at=now, **columns)
+    figures = read()
+    told = {
+        status: figures.value("chancery_acme_orders", status=status)
+        for status in ("pending", "ready", "processing", "valid", "invalid")
+    }
+    assert told == {"pending": 1, "ready": 0, "processing": 2, "valid": 1, "invalid": 0}
+    assert 170_000 < figures.value("chancery_acme_orders_oldest_seconds", status="processing") < 175_000
+    assert figures.value("chancery_acme_orders_oldest_seconds", status="ready") == 0
+
+
 def test_paused_and_resting_cas_are_told_and_accounts_of_single_customers_are_not(read, alice):
     plan_for(alice)
     account = CaAccount.objects.get()

@@ -53,6 +53,18 @@ def test_each_entry_is_counted_once(alice):
     assert figures().value("chancery_happened_total", what="order:paid") == 1
 
 
+def test_issuances_that_ended_are_told_by_their_state(alice):
+    for _n in range(2):
+        happened(alice, Action.CERTIFICATE_ISSUED)
+    happened(alice, Action.ISSUANCE_WITHDRAWN)
+    tallies.count(timezone.now())
+    told = {
+        state: figures().value("chancery_issuances_ended_total", state=state)
+        for state in ("issued", "failed", "withdrawn")
+    }
+    assert told == {"issued": 2, "failed": 0, "withdrawn": 1}
+
+
 def test_what_has_not_settled_waits_and_nothing_behind_it_is_taken(alice):
     happened(alice)
     happened(alice, ago=timedelta(0))
