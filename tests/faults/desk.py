@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +17,7 @@ from outbound.calls import Moment
 from tests.certificates.issuance.desk import Desk, newest
 from tests.factories import CaAccountFactory, staff
 from tests.faults.ca import SpoiltCa, pause_for_pebble
+from tests.faults.seen import plain
 from validation.models import Authorization, Control
 
 
@@ -63,17 +62,20 @@ class FaultDesk(Desk):
 
     # --- what people read ------------------------------------------------------------------------------------
 
-    def reads(self, user: User, name: str, *args: object) -> str:
-        """The words of a page, as this person sees it."""
+    def page(self, user: User, url: str) -> str:
+        """A page as this person gets it."""
         client = self.people.get(user.email)
         if client is None:
             client = self.people[user.email] = Client()
             client.force_login(user)
-        answer = client.get(reverse(name, args=args))
-        assert answer.status_code == 200, (answer.status_code, name)
-        page = answer.content.decode()
-        main = page[page.find("<main") :]
-        return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", main)).split())
+        answer = client.get(url)
+        assert answer.status_code == 200, (answer.status_code, url)
+        return answer.content.decode()
+
+    def reads(self, user: User, name: str, *args: object) -> str:
+        """The words of a page, as this person sees it."""
+        page = self.page(user, reverse(name, args=args))
+        return plain(page[page.find("<main") :])
 
     def customer_reads(self, wanted: Issuance) -> str:
         """SSL Overview and, while a request runs, step 4."""
@@ -85,9 +87,6 @@ class FaultDesk(Desk):
 
     def support_reads(self, wanted: Issuance) -> str:
         return self.reads(self.support, "staff_plan", wanted.plan_id)
-
-    def stuck(self) -> str:
-        return self.reads(self.support, "staff_home")
 
     @property
     def support(self) -> User:

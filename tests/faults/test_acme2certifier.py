@@ -19,6 +19,7 @@ from sandbox.faults.exchange import Reply, Request
 from tests.contracts.ca import running_acme2certifier
 from tests.faults.ca import SpoiltCa, before, known, lasting, strike
 from tests.faults.desk import FaultDesk, business, desk_at
+from tests.faults.seen import NOTHING, Seen, assert_seen
 
 pytestmark = [pytest.mark.django_db, pytest.mark.town]
 
@@ -49,17 +50,32 @@ def desk(db, ca: SpoiltCa) -> Iterator[FaultDesk]:
 
 
 RULES = {
-    "bad nonces": [known("badnonce", share=0.3)],
-    "an HTML page in place of the order": [strike("page", misdeeds.page(502), "newOrder")],
-    "the answer to finalize is lost": [strike("lost", misdeeds.lost("middle"), "finalize")],
-    "503 at the certificate": [strike("503", misdeeds.later(503, "date", 60), "certificate")],
-    "unknown challenges": [known("unknown-challenges")],
-    "processing for long": [known("processing")],
-}
+    # Nothing to be seen: they are repeated at once.
+    "bad nonces": ([known("badnonce", share=0.3)], None),
+    "an HTML page in place of the order": (
+        [strike("page", misdeeds.page(502), "newOrder")],
+        Seen(("The CA gives answers that make no sense right now.",), ("The CA answered with HTTP status 502",), NOTHING),
+    ),
+    "the answer to finalize is lost": (
+        [strike("lost", misdeeds.lost("middle"), "finalize")],
+        Seen(("The CA cannot be reached right now.",), ("urn:chancery:error:transport",), NOTHING),
+    ),
+    "503 at the certificate": (
+        [strike("503", misdeeds.later(503, "date", 60), "certificate")],
+        Seen(("The certificate authority asked us to come back later.",), ("Closed for maintenance.",), NOTHING),
+    ),
+    "unknown challenges": (
+        [known("unknown-challenges")], Seen(("Add this TXT record",), ("moon-phase-02 Pending",), NOTHING),
+    ),
+    "processing for long": (
+        [known("processing")],
+        Seen(("The certificate authority is making your certificate.",), ("Processing Waiting for: CA",), NOTHING),
+    ),
+}  # fmt: skip
 
 
-@pytest.mark.parametrize("rules", RULES.values(), ids=RULES.keys())
-def test_it_comes_to_one_certificate(desk, alice, rules):
+@pytest.mark.parametrize(("rules", "seen"), RULES.values(), ids=RULES.keys())
+def test_it_comes_to_one_certificate(desk, alice, rules, seen):
     wanted = desk.wish(alice, "shop.example")
     desk.ca.spoil(*rules, seed=2)
     stop = desk.watch(wanted)
@@ -67,7 +83,10 @@ def test_it_comes_to_one_certificate(desk, alice, rules):
     stop()
     if order.waiting_for == "ca" and "failures" in (order.problem or {}):
         assert business(wanted) == desk.seen
+    if seen is not None:
+        assert_seen(desk, wanted, seen)
     desk.until_over(wanted)
+    assert_seen(desk, wanted, Seen(("Your certificate is ready",), ("requests: ", "least 7"), NOTHING))
     assert wanted.acme_orders.count() == 1
     assert Certificate.objects.count() == 1
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from certificates.standing import Headline
 from sandbox.faults import misdeeds
 from sandbox.faults.exchange import ACME
 from sandbox.faults.plan import Rule
+from tests.certificates.issuance.desk import newest
 from tests.faults.ca import known, strike
+from tests.faults.seen import NOTHING, Seen, assert_seen
 
 pytestmark = [pytest.mark.django_db, pytest.mark.town]
 
@@ -29,6 +32,7 @@ MAKING = "The certificate authority is making your certificate."
 CORRECT = "The certificate authority did not find what it looked for. Correct it, then try again."
 TROUBLE = "The certificate authority does not answer as it should right now. We try again by ourselves."
 CANNOT = "The certificate authority cannot take the order right now. We try again by ourselves."
+IN_A_MOMENT = "What to publish appears here in a moment."
 NEVER = "The certificate authority will not issue for these names. Change them, or contact support."
 
 HOUR: Seconds = (3590, 3601)
@@ -50,12 +54,16 @@ def refused(kind: str, typ: str, status: int = 403, **rest: Any) -> Rule:
     return strike(typ, misdeeds.refusal(typ, status, rest.pop("detail", "It was said so."), **rest), kind)
 
 
+def refused_for_good(kind: str, typ: str, status: int) -> Rule:
+    return strike(typ, misdeeds.refusal(typ, status, "It was said so."), kind, times=None)
+
+
 @dataclass(frozen=True)
 class Row:
     """`outcome` is design §4's word; `orders` are (status, waiting for) in their order right after the fault.
 
     We look again in `looks` seconds (None: not before somebody acts). The customer reads `headline`, `sentence` and
-    `page`, support reads `story` on the plan's page and finds the plan under `stuck` on the first one.
+    `page`, support reads `story` on the plan's page and finds the plan under `stuck` on the first one, with `line`.
     `cure` is what ends it: itself, resume, try again, or "" where nothing does; then there were `attempts` orders.
     """
 
@@ -66,21 +74,27 @@ class Row:
     looks: Seconds | None
     headline: Headline
     sentence: str
-    page: str = ""
-    story: tuple[str, ...] = ()
-    stuck: str = ""
+    page: str
+    story: tuple[str, ...]
+    stuck: str = NOTHING
+    line: tuple[str, ...] = ()
     letters: tuple[str, ...] = ()
     paused: bool = False
     cure: str = "itself"
     attempts: int = 1
     strikes: int = 1
+    seen: Seen = field(init=False)
+
+    def __post_init__(self) -> None:
+        seen = Seen((self.sentence, self.page), self.story, self.stuck, self.line)
+        object.__setattr__(self, "seen", seen)
 
 
 def afresh(name: str, rule: Rule, strikes: int, **more: Any) -> Row:
     """The order is of no use and nobody's fault: the next one is opened at once, with the same key and CSR."""
     return Row(
         name, rule, "afresh", (("invalid", ""), ("pending", "us")), AT_ONCE, Headline.CHECKING, OPENING,
-        story=("The CA closed the order without a reason.",), attempts=2, strikes=strikes, **more,
+        page=IN_A_MOMENT, story=("The CA closed the order without a reason.",), attempts=2, strikes=strikes, **more,
     )  # fmt: skip
 
 
@@ -88,15 +102,15 @@ def customers(name: str, rule: Rule, page: str, *story: str, strikes: int = 3) -
     """The CA's verdict: the customer is told once, and by mail, and may try again with the same key and CSR."""
     return Row(
         name, rule, "customer", (("invalid", "customer"),), None, Headline.WAITING_FOR_YOU, CORRECT, page=page,
-        story=story, letters=("validation_failed",), cure="try again", attempts=2, strikes=strikes,
+        story=story, stuck="The CA looked and said no", letters=("validation_failed",), cure="try again", attempts=2, strikes=strikes,
     )  # fmt: skip
 
 
 def operators(name: str, rule: Rule, status: str, *story: str, **more: Any) -> Row:
     """Somebody of us must look; it is tried again every hour all the same."""
     return Row(
-        name, rule, "operator", ((status, "operator"),), HOUR, Headline.CHECKING, STAFF, story=story,
-        **{"stuck": "Waiting for an operator", **more},
+        name, rule, "operator", ((status, "operator"),), HOUR, Headline.CHECKING, STAFF, "We look again in", story,
+        **{"stuck": "Waiting for an operator", "line": story, **more},
     )  # fmt: skip
 
 
@@ -105,7 +119,12 @@ AGREE = {
     "instance": "https://ca.example/agree",
     "headers": {"Link": '<https://ca.example/terms>;rel="terms-of-service"'},
 }
-PAUSES = {"paused": True, "cure": "resume", "stuck": "CAs that are paused"}
+PAUSES = {
+    "paused": True,
+    "line": ("The terms have changed.", "https://ca.example/agree"),
+    "cure": "resume",
+    "stuck": "CAs that are paused",
+}
 NAMELESS = [{"type": f"{ACME}rejectedIdentifier", "detail": "Not this one.", "identifier": {"type": "dns", "value": "shop.example"}}]  # fmt: skip
 
 ROWS = [
@@ -116,17 +135,20 @@ ROWS = [
     afresh("authorization invalid without an error", known("invalid"), 3),
     # Words that nobody knows.
     Row("unknown challenge types", known("unknown-challenges"), "goes on", (("pending", "customer"),), (590, 601),
-        Headline.WAITING_FOR_YOU, PUBLISH),
+        Headline.WAITING_FOR_YOU, PUBLISH, "Add this TXT record", ("moon-phase-02 Pending",)),
     Row("unknown status of a new order", strike("odd", misdeeds.odd_status, "newOrder"), "goes on",
-        (("pending", "customer"),), (590, 601), Headline.WAITING_FOR_YOU, PUBLISH),
+        (("pending", "customer"),), (590, 601), Headline.WAITING_FOR_YOU, PUBLISH, "Add this TXT record",
+        ("Pending Waiting for: Customer",)),
     Row("unknown status of an authorization", strike("odd", misdeeds.odd_status, "authorization"), "goes on",
-        (("pending", "customer"),), (590, 601), Headline.WAITING_FOR_YOU, PUBLISH),
+        (("pending", "customer"),), (590, 601), Headline.WAITING_FOR_YOU, PUBLISH, "Add this TXT record",
+        ("Pending Waiting for: Customer",)),
     Row("unknown status of an order", strike("odd", misdeeds.odd_status, "order", times=5), "poll",
-        (("pending", "ca"),), SOON, Headline.CHECKING, LOOKING, strikes=2),
+        (("pending", "ca"),), SOON, Headline.CHECKING, LOOKING, "Certificate authority asked to look : done",
+        ("Pending Waiting for: CA", "2 failed tries"), strikes=2),
     Row("unknown status after finalize", strike("odd", misdeeds.odd_status, "finalize"), "poll",
-        (("ready", "ca"),), SOON, Headline.ISSUING, MAKING),
+        (("ready", "ca"),), SOON, Headline.ISSUING, MAKING, "CSR sent : done", ("Ready Waiting for: CA", "1 failed try")),
     operators("unknown problem at newOrder", refused("newOrder", MOON["type"], detail=MOON["detail"]), "pending",
-              "The moon is waning.", "urn:ca.example:moonPhase"),
+              "The moon is waning.", "urn:ca.example:moonPhase", line=("The moon is waning.",)),
     operators("unknown problem at finalize", refused("finalize", MOON["type"], detail=MOON["detail"]), "ready",
               "The moon is waning."),
     customers("unknown problem of a validation", validation(MOON["type"], detail=MOON["detail"]),
@@ -138,9 +160,10 @@ ROWS = [
               "The terms have changed.", "https://ca.example/agree", **PAUSES),
     Row("accountDoesNotExist at newOrder", refused("newOrder", "accountDoesNotExist", 400), "back-off",
         (("pending", "ca"),), BACK_OFF, Headline.CHECKING, TROUBLE,
-        page="The CA no longer knows our account. We open it again by ourselves."),
+        "The CA no longer knows our account. We open it again by ourselves.", ("accountDoesNotExist", "It was said so.")),
     Row("accountDoesNotExist of an order under way", refused("order", "accountDoesNotExist", 400), "afresh",
-        (("invalid", ""), ("pending", "us")), AT_ONCE, Headline.CHECKING, OPENING, attempts=2),
+        (("invalid", ""), ("pending", "us")), AT_ONCE, Headline.CHECKING, OPENING, IN_A_MOMENT,
+        ("accountDoesNotExist", "It was said so."), attempts=2),
     # Several reasons at once, RFC 8555 §6.7.1.
     customers("subproblems of a validation", known("subproblems"),
               "shop.example: A CAA record of your domain forbids this CA to issue.",
@@ -149,20 +172,21 @@ ROWS = [
               refused("newOrder", "compound", subproblems=[{**NAMELESS[0], "type": f"{ACME}caa"}]),
               "shop.example: A CAA record of your domain forbids this CA to issue.", "Not this one.", strikes=1),
     Row("subproblems at newOrder that nobody can mend", refused("newOrder", "malformed", 400, subproblems=NAMELESS),
-        "final", (("invalid", "operator"),), None, Headline.SETUP_NEEDED, NEVER, story=("Not this one.",),
+        "final", (("invalid", "operator"),), None, Headline.SETUP_NEEDED, NEVER, "Continue setup", ("Not this one.",),
         stuck="Refused by the CA", letters=("certificate_refused",), cure=""),
     # The CA's own trouble inside a validation, and its slowness.
     Row("serverInternal of a validation", validation("serverInternal"), "afresh, later",
         (("invalid", ""), ("pending", "us")), (59, 67), Headline.CHECKING, CANNOT,
-        page="The CA has a problem of its own right now. Nothing is wrong on your side.", attempts=2, strikes=3),
+        "The CA has a problem of its own right now. Nothing is wrong on your side.", ("serverInternal", "It was said so."),
+        attempts=2, strikes=3),
     Row("rateLimited inside a validation", validation("rateLimited"), "afresh, later",
         (("invalid", ""), ("pending", "us")), (59, 67), Headline.CHECKING, CANNOT,
-        page="The CA has had too many requests for this domain lately.", attempts=2, strikes=3),
+        "The CA has had too many requests for this domain lately.", ("rateLimited", "It was said so."), attempts=2, strikes=3),
     Row("processing for long", known("processing", each=20), "poll", (("processing", "ca"),), (0.5, 3),
-        Headline.ISSUING, MAKING, strikes=3),
+        Headline.ISSUING, MAKING, "CSR sent : done", ("Processing Waiting for: CA",), strikes=3),
     Row("every nonce refused", strike("badnonce", misdeeds.bad_nonce, "newOrder", times=10), "now, then back-off",
-        (("pending", "ca"),), BACK_OFF, Headline.CHECKING, TROUBLE, strikes=10,
-        page="The CA gives answers that make no sense right now. We try again by ourselves."),
+        (("pending", "ca"),), BACK_OFF, Headline.CHECKING, TROUBLE,
+        "The CA gives answers that make no sense right now. We try again by ourselves.", ("The nonce is not known here.",), strikes=10),
 ]  # fmt: skip
 
 
@@ -186,17 +210,9 @@ def test_the_matrix(desk, alice, row):
 
     standing = desk.standing(wanted)
     assert (standing.slug, standing.sentence) == (row.headline, row.sentence)
-    read = desk.customer_reads(wanted)
-    assert row.sentence in read
-    assert row.page in read
+    read = assert_seen(desk, wanted, row.seen)
     if row.outcome == "operator":
         assert row.story[0] not in read, "what a CA says of our account is not the customer's to act on"
-    story = desk.support_reads(wanted)
-    for words in row.story:
-        assert words in story
-    stuck = desk.stuck()
-    assert row.stuck in stuck
-    assert not row.paused or row.story[1] in stuck, "where to agree"
     desk.check()
 
     desk.ca.heal()
@@ -230,3 +246,46 @@ def cured(desk, wanted, cure: str) -> bool:
     if cure == "try again":
         issuance.try_again(wanted, by=wanted.plan.owner, now=timezone.now())
     return bool(cure)
+
+
+LASTING = {
+    "unknown status of an order": (strike("odd", misdeeds.odd_status, "order", times=None), ("is still looking at the names.",)),
+    "unknown status after finalize": (
+        strike("odd", misdeeds.odd_status, "finalize", "order", times=None, begins=frozenset({"finalize"}), clings=True),
+        ("is still making the certificate.",),
+    ),
+    "processing for long": (known("processing", each=None), ("is still making the certificate.",)),
+    "accountDoesNotExist at newOrder": (
+        refused_for_good("newOrder", "accountDoesNotExist", 400), ("The CA no longer knows our account.", "It was said so."),
+    ),
+    "every nonce refused": (
+        strike("badnonce", misdeeds.bad_nonce, "newOrder", times=None), ("The nonce is not known here.",),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("rule", "line"), LASTING.values(), ids=LASTING.keys())
+def test_what_lasts_for_longer_than_it_may_is_on_the_board_with_what_the_ca_says(desk, alice, rule, line):
+    wanted = desk.wish(alice, "shop.example")
+    desk.ca.spoil(rule)
+    desk.until_struck(wanted)
+    desk.run(timedelta(minutes=11))
+    assert not Certificate.objects.exists(), "it did not last"
+    assert_seen(desk, wanted, Seen(("by ourselves",), ("Who must act",), "Waiting for the CA", line))
+
+
+@pytest.mark.parametrize(
+    ("typ", "line"),
+    [
+        ("serverInternal", "The CA has trouble on its own side."),
+        ("rateLimited", "A limit of the CA is reached."),
+    ],
+)
+def test_a_ca_that_fails_at_every_validation_becomes_an_operators(desk, alice, typ, line):
+    wanted = desk.wish(alice, "shop.example")
+    desk.ca.spoil(replace(validation(typ), times=None))
+    desk.run(timedelta(hours=12), until=lambda: newest(wanted).waiting_for == "operator")
+    seen = Seen(
+        (STAFF,), (f"urn:ietf:params:acme:error:{typ}",), "Waiting for an operator", (line, "It was said so.")
+    )
+    assert_seen(desk, wanted, seen)

@@ -16,8 +16,13 @@ from sandbox.faults import misdeeds
 from tests.certificates.issuance.desk import newest
 from tests.faults.ca import known, strike
 from tests.faults.desk import business
+from tests.faults.seen import NOTHING, Seen, assert_seen
 
 pytestmark = [pytest.mark.django_db, pytest.mark.town]
+
+TROUBLE = "The certificate authority does not answer as it should right now. We try again by ourselves."
+READY = "Your certificate is ready"
+TRANSPORT = "urn:chancery:error:transport"
 
 
 @pytest.mark.parametrize(
@@ -38,10 +43,13 @@ def test_a_ca_that_starts_anew_without_its_state_is_told_everything_again(desk, 
     desk.until_struck(wanted)
     stop()
     assert business(wanted) == desk.seen, "a connection that broke says nothing"
+    assert_seen(desk, wanted, Seen((TROUBLE, "The CA cannot be reached right now."), (TRANSPORT,), NOTHING))
     key, csr = wanted.key_id, bytes(wanted.csr)
     desk.account.refresh_from_db()
     old = desk.account.account_url
     desk.until_over(wanted)
+    last = f"Order no. {orders} at {desk.account.name} Valid"
+    assert_seen(desk, wanted, Seen((READY,), (last,), NOTHING))
     wanted.refresh_from_db()
     desk.account.refresh_from_db()
     assert (wanted.key_id, bytes(wanted.csr)) == (key, csr)
@@ -60,6 +68,7 @@ def test_an_order_whose_answer_was_lost_is_found_again_and_not_made_twice(desk, 
     desk.until_struck(wanted)
     assert newest(wanted).url is None
     assert newest(wanted).intent_at is not None
+    assert_seen(desk, wanted, Seen((TROUBLE, "The CA cannot be reached right now."), (TRANSPORT,), NOTHING))
     desk.until_over(wanted)
     assert desk.ca.asked_for["newOrder"] == 1, "the CA's list told it"
     assert wanted.acme_orders.count() == 1
@@ -88,9 +97,11 @@ def test_two_customers_who_get_the_same_pending_order_wait_for_each_other_and_pr
     desk.run(timedelta(minutes=1))
     assert newest(first).url is not None
     assert (newest(second).url, newest(second).waiting_for) == (None, "ca")
-    read = desk.customer_reads(second)
-    assert "Another order for one of these names is under way" in read
+    held_up = "Another order for one of these names is under way"
+    read = assert_seen(desk, second, Seen((held_up,), (held_up, "Waiting for: CA"), NOTHING))
     assert "alice" not in read
+    desk.wait(timedelta(minutes=10))
+    assert_seen(desk, second, Seen((held_up,), (held_up,), "Waiting for the CA", (held_up,)))
     desk.shows = True
     desk.run(timedelta(days=2))
     owners = list(Certificate.objects.order_by("owner__email").values_list("owner__email", flat=True))
@@ -108,6 +119,9 @@ def test_refused_nonces_cost_requests_and_nothing_else(desk, alice, share):
     assert plan.count("badnonce") > 1
     assert wanted.acme_orders.count() == 1
     assert desk.now - before < timedelta(minutes=1), "no back-off for a nonce"
+    used = f"requests: {newest(wanted).requests}, least 11"
+    assert_seen(desk, wanted, Seen((READY,), (used,), NOTHING))
+    assert newest(wanted).requests > 11, "support sees what they cost"
     assert Letter.objects.count() == 1
 
 
@@ -126,5 +140,5 @@ def test_already_replaced_costs_one_request_and_no_words_to_the_customer(desk, a
     assert second.acme_orders.count() == 1
     assert Certificate.objects.filter(issuance=second).count() == 1
     assert Entry.objects.filter(action=Action.REPLACES_REFUSED).count() == 1
-    assert "replaced already" in desk.support_reads(second)
+    assert_seen(desk, second, Seen((READY,), ("replaced already",), NOTHING))
     assert set(Letter.objects.values_list("kind", flat=True)) == {"certificate_issued"}
