@@ -15,6 +15,7 @@ from certificates.campaigns.survey import survey
 from certificates.models import (
     Activation,
     ActivationName,
+    ActivationName,
     Campaign,
     Certificate,
     Issuance,
@@ -79,6 +80,18 @@ def test_names_that_prove_themselves_need_nobody(desk, alice, bob):
     found = survey(desk.account, desk.other, desk.now)
     assert (found.names, found.needing) == (3, 2)
     assert sorted(name.text for name in found.needed) == ["good.example", "www.good.example"]
+
+
+def test_what_stands_needs_nobody_whatever_method_was_chosen(desk, alice):
+    desk.certificate(alice, "a.example", "*.a.example", "b.example", "*.b.example", "c.example")
+    for name, kind in (("a.example", "cname"), ("b.example", "redirect"), ("c.example", "cname")):
+        Delegation.objects.create(
+            owner=alice, identifier=name, kind=kind, zone="dcv.example", created_at=desk.now, seen_at=desk.now
+        )
+    ActivationName.objects.filter(ascii="a.example", wildcard=False).update(method="http-01")
+    ActivationName.objects.filter(ascii="c.example").update(method="email")
+    found = survey(desk.account, desk.other, desk.now)
+    assert sorted(name.text for name in found.needed) == ["*.b.example", "c.example"]
 
 
 def test_it_shows_names_that_caa_closes_to_the_other_ca(desk, alice, dns):
