@@ -15,7 +15,6 @@ from certificates.campaigns.survey import survey
 from certificates.models import (
     Activation,
     ActivationName,
-    ActivationName,
     Campaign,
     Certificate,
     Issuance,
