@@ -6,13 +6,12 @@ The lookout serves what the CA will want and looks whether the arrangement still
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.urls import reverse
 from django.utils import timezone
 
 from accounts.mail import write
@@ -22,14 +21,13 @@ from audit.vocabulary import Action
 from identifiers.names import Name
 from leases import ring
 from leases.prepared import Prepared
-from validation import persisting
-from validation.fetcher import Fetcher
+from validation import persisting, redirects
 from validation.key_authorization import LABEL, value_of
 from validation.models import Authorization, Challenge, Delegation, Publication
 from validation.models.authorization import Method
 from validation.problems import Finding
 from validation.record_places import place_of
-from validation.reports import FetchReport
+from validation.redirects import SELF_TEST, redirect_to, rules
 from validation.resolver import Resolver
 from validation.zone_writer import ZoneTrouble, ZoneWriter
 
@@ -52,12 +50,6 @@ TENDED = timedelta(minutes=10)
 RETRIES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10))
 # Which challenge each kind of arrangement answers, at any CA; a standing record answers one account at one CA.
 PROVES = {Delegation.Kind.CNAME.value: "dns-01", Delegation.Kind.REDIRECT.value: "http-01"}
-FOLDER = "/.well-known/acme-challenge"
-SELF_TEST = "chancery-self-test"
-# What comes of a DNS or web server that is not to be reached just now.
-_NO_ANSWER = frozenset(
-    {"dns_timeout", "dns_servfail", "http_timeout", "http_refused", "http_closed", "http_no_route"}
-)
 
 
 class NotDelegable(Exception):
@@ -69,16 +61,7 @@ def kinds_for(identifier: str) -> list[str]:
     if Name(identifier).is_ip:
         return []
     kinds = [Delegation.Kind.CNAME.value] if settings.DELEGATION_ZONE else []
-    return [*kinds, Delegation.Kind.REDIRECT.value] if redirects_arrive() else kinds
-
-
-def redirects_arrive() -> bool:
-    """True where a CA may be redirected to this portal: no bare host, no IP address, no port of its own."""
-    return Fetcher.configured().would_follow(f"{_redirect_base()}/")
-
-
-def _redirect_base() -> str:
-    return str(settings.CHALLENGE_REDIRECT_URL or settings.PORTAL_URL)
+    return [*kinds, Delegation.Kind.REDIRECT.value] if redirects.arrive() else kinds
 
 
 def offer(owner: User, identifier: str, kind: str, now: datetime) -> Delegation:
@@ -111,25 +94,11 @@ def line(row: Delegation) -> str:
     return redirect_to(row)
 
 
-def redirect_to(row: Delegation) -> str:
-    """Return where the customer's web server sends challenges; the token follows after the last slash."""
-    return f"{_redirect_base()}{reverse('challenge-redirect', args=[row.label, 'x'])[:-1]}"
-
-
 def ways_of(kinds: Iterable[str], *, wildcard: bool) -> list[str]:
     """Return the challenges that standing arrangements of these kinds answer at any CA, the surest first."""
     there = set(kinds)
     ways = [challenge for kind, challenge in PROVES.items() if kind in there]
     return [way for way in ways if way != "http-01" or not wildcard]
-
-
-def rules(row: Delegation) -> list[tuple[str, str]]:
-    """Return (web server, the line of its configuration) for a redirect."""
-    target, folder = redirect_to(row), FOLDER.replace(".", r"\.")
-    return [
-        ("Nginx", f"location ~ ^{folder}/(.+)$ {{ return 301 {target}$1; }}"),
-        ("Apache", f"RedirectMatch 301 ^{folder}/(.+)$ {target}$1"),
-    ]
 
 
 def proven(owner: User, names: Iterable[Name]) -> set[Name]:
@@ -358,7 +327,7 @@ def _find(row: Delegation) -> Finding:
     try:
         if row.kind == Delegation.Kind.PERSIST:
             return persisting.find(row, timezone.now())
-        return _find_redirect(row) if row.kind == Delegation.Kind.REDIRECT else _find_alias(row)
+        return redirects.find(row) if row.kind == Delegation.Kind.REDIRECT else _find_alias(row)
     except Exception:
         log.exception("the look at delegation %s failed", row.pk)
         return Finding("delegation_unknown", in_place=False, facts={"name": row.identifier})
@@ -390,30 +359,3 @@ def _find_alias(row: Delegation) -> Finding:
     if row.target in resolver.txt(f"{name}.{zone}").chain:
         return said("delegation_doubled_host", found_at=f"{name}.{zone}")
     return said("delegation_txt_in_the_way" if answer.values else "delegation_missing")
-
-
-def _find_redirect(row: Delegation) -> Finding:
-    reports = Fetcher.configured().fetch_each(f"http://{row.identifier}{FOLDER}/{SELF_TEST}")
-    slug = _slug_of_redirect(reports, f"{SELF_TEST}.{row.label}".encode("ascii"))
-    return Finding(
-        slug,
-        in_place=slug == "delegation_redirect_in_place",
-        expected=redirect_to(row),
-        seen=", ".join(f"{report.status or report.problem}" for report in reports)[:200],
-        facts={"name": row.identifier, "folder": f"{FOLDER}/"},
-        repair=redirect_to(row),
-    )
-
-
-def _slug_of_redirect(reports: Sequence[FetchReport], wanted: bytes) -> str:
-    # An address we have no route to (no IPv6 here) tells about us, unless there is no other.
-    told = [report for report in reports if report.problem != "http_no_route"] or reports
-    wrong = [report for report in told if report.status != 200 or report.body.strip() != wanted]
-    if not wrong:
-        return "delegation_redirect_in_place"
-    # A server that is down, here or there, does not say that its redirect was taken away.
-    return "delegation_unknown" if all(map(_says_nothing, wrong)) else "delegation_redirect_missing"
-
-
-def _says_nothing(report: FetchReport) -> bool:
-    return report.problem in _NO_ANSWER or (report.status is not None and report.status >= 500)

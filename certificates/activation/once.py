@@ -14,7 +14,7 @@ from accounts.models import User
 from certificates.models import Activation, CaAccount
 from identifiers import suffixes
 from identifiers.names import Name
-from validation import delegation, persisting, providers
+from validation import delegation, persisting, providers, redirects
 from validation.key_authorization import LABEL
 from validation.models import Delegation
 from validation.models.authorization import Method
@@ -50,7 +50,7 @@ class Way:
             return {
                 "type": "redirect",
                 "host": self.row.identifier,
-                "target": delegation.redirect_to(self.row),
+                "target": redirects.redirect_to(self.row),
             }
         if self.kind == Delegation.Kind.PERSIST:
             name = f"{persisting.LABEL}.{self.row.identifier}"
@@ -63,7 +63,7 @@ class Way:
         if self.row is None:
             return []
         if self.kind == Delegation.Kind.REDIRECT:
-            return [Row(server, rule) for server, rule in delegation.rules(self.row)]
+            return [Row(server, rule) for server, rule in redirects.rules(self.row)]
         line = ZoneLine.of(delegation.line(self.row))
         return line.rows(self.provider, self.zone) if line is not None else []
 
@@ -119,7 +119,7 @@ class OnceName:
             return ""
         if Name(self.ascii).is_ip:
             return _("There is no such way for an IP address: show it by HTTP each time.")
-        if self.only_wildcard and delegation.redirects_arrive():
+        if self.only_wildcard and redirects.arrive():
             return _(
                 "A wildcard can be set up by a DNS record only, and we have no zone that it could lead to."
                 " Show it by DNS TXT Record each time."
@@ -220,7 +220,7 @@ def recommended(activation: Activation) -> bool:
 
 def offered(activation: Activation) -> bool:
     """True where any name of the plan can be set up once, by whatever way."""
-    redirected = delegation.redirects_arrive() and any(
+    redirected = redirects.arrive() and any(
         not name.wildcard and not Name(name.ascii).is_ip for name in activation.names.all()
     )
     return redirected or recommended(activation)

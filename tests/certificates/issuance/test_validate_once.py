@@ -19,7 +19,7 @@ from tests.certificates.renewal.by_itself import renewed
 from tests.contracts.ca import CaServer, free_port, running_pebble
 from tests.factories import CaAccountFactory, plan_for
 from tests.validation import bind as real
-from validation import delegation
+from validation import delegation, redirects
 from validation.models import Authorization, Control, Delegation, Publication
 
 pytestmark = [pytest.mark.server, pytest.mark.town, pytest.mark.django_db]
@@ -104,7 +104,7 @@ def test_an_alias_set_up_once_proves_name_and_wildcard_again_and_again(alice, ac
 def test_a_redirect_set_up_once_proves_the_name_again_and_again(alice, account):
     plan = plan_for(alice, "www.shop.example", account=account, method="http-01")
     row = delegation.offer(alice, "www.shop.example", "redirect", timezone.now())
-    with web(sends_challenges_to=delegation.redirect_to(row)):
+    with web(sends_challenges_to=redirects.redirect_to(row)):
         first = run_until_issued(issuance.request(plan, by=alice, now=timezone.now()))
         second = reissue(plan, alice)
         assert first.fingerprint != second.fingerprint
@@ -163,7 +163,7 @@ def test_the_next_certificate_comes_at_its_time_without_anybody(alice, account, 
 def set_up(bind, row):
     """What the customer does once."""
     if row.kind == "redirect":
-        return web(sends_challenges_to=delegation.redirect_to(row))
+        return web(sends_challenges_to=redirects.redirect_to(row))
     real.point(bind, row.identifier, row.target)
     return nullcontext()
 
