@@ -104,16 +104,12 @@ class Resolver:
 
         None where servers are asked that are this installation's own choice.
         """
-        try:
-            asked = name_of(name)
-        except dns.exception.DNSException:
-            return ()
-        servers = () if self._nameservers else self._delegation(asked).servers
+        servers = () if self._nameservers else self.authoritative(name).servers
         if not servers:
             return ()
         budget = Deadline(self._deadline.at_most(SECONDS_OVER_TCP))
         with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-            told = pool.map(lambda server: _answers_over_tcp(server, asked, budget), servers)
+            told = pool.map(lambda server: _answers_over_tcp(server, name, budget), servers)
             return tuple(server for server, answers in zip(servers, told, strict=True) if not answers)
 
     def fails_dnssec(self, name: str) -> str:
@@ -362,7 +358,7 @@ class Resolver:
         return reply, ""
 
 
-def _answers_over_tcp(server: Server, name: dns.name.Name, budget: Deadline) -> bool:
+def _answers_over_tcp(server: Server, name: str, budget: Deadline) -> bool:
     query = dns.message.make_query(name, "SOA", use_edns=0, payload=EDNS_PAYLOAD)
     try:
         with call("dns", "SOA", server.address):
