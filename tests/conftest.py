@@ -33,16 +33,10 @@ from certificates.issuance import pace
 from outbound import Call, unwatch, watch
 from outbound.calls import Moment
 from tests.on_postgres import ONLY_DATABASE
-from tests.validation.misconfigured import tried
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 # record_property(COUNTED, (table, what, how many)): added up over all tests, and printed at the end of the run.
 COUNTED = "counted"
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Told by the process that gathers the reports, which reads no deeper file than this one."""
-    config.pluginmanager.register(tried)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
