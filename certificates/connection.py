@@ -84,7 +84,8 @@ def register(account: CaAccount, connector: Connector, now: datetime) -> None:
         text = f"The CA has closed this account: its status is {opened.status.value}."
         raise OperatorMustAct(Problem(ACME_PREFIX + "unauthorized", text))
     with transaction.atomic():
-        CaAccount.objects.filter(pk=account.pk).update(account_url=opened.url)
+        news = {"opened_at": now} if opened.made else {}
+        CaAccount.objects.filter(pk=account.pk).update(account_url=opened.url, **news)
         if house.sealed_eab_hmac is not None and not house.eab_reusable:
             # Spent: it could open nothing more, and what is not kept cannot leak.
             CaAccount.objects.filter(pk=house.pk).update(sealed_eab_hmac=None)
@@ -92,7 +93,7 @@ def register(account: CaAccount, connector: Connector, now: datetime) -> None:
             agreed = CaAccount.objects.filter(pk=house.pk, terms_url="")
             agreed.update(terms_url=facts.terms_of_service or "")
     account.refresh_from_db(
-        fields=["account_url", "caa_identities", "profiles", "terms_url", "terms_offered"]
+        fields=["account_url", "opened_at", "caa_identities", "profiles", "terms_url", "terms_offered"]
     )
 
 

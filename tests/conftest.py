@@ -27,6 +27,7 @@ django.setup()
 import pytest
 from django.core.management.commands import flush as flush_command
 from django.db import connection, connections
+from hypothesis import HealthCheck, settings
 from structlog.contextvars import clear_contextvars
 
 from certificates.issuance import pace
@@ -35,6 +36,9 @@ from outbound.calls import Moment
 from tests.on_postgres import ONLY_DATABASE
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+# On a machine that is busy an example may take its time: that is no fault of what is tried with it.
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 # record_property(COUNTED, (table, what, how many)): added up over all tests, and printed at the end of the run.
 COUNTED = "counted"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import josepy
@@ -137,7 +139,7 @@ class AcmeConnector:
         document = document_of(answer)
         url = require_https(answer.headers.get("Location"), "account URL", base=answer.url)
         self._account_url = url
-        return read_account(document, url=url)
+        return replace(read_account(document, url=url), made=answer.status == HTTPStatus.CREATED)
 
     def update_account(
         self, *, contact: Sequence[str] | None = None, terms_agreed: bool = False

@@ -98,12 +98,16 @@ class DirectoryFacts:
 
 @dataclass(frozen=True)
 class AccountFacts:
-    """An account as the CA keeps it. `orders_url` is None where the CA lists no orders."""
+    """An account as the CA keeps it. `orders_url` is None where the CA lists no orders.
+
+    `made` says that the CA had none of this key before (RFC 8555 §7.3: 201 instead of 200).
+    """
 
     url: str
     status: AccountStatus
     contact: tuple[str, ...]
     orders_url: str | None
+    made: bool = False
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,8 @@ def order_is_gone(walk: Walk, problem: dict[str, Any]) -> Done:
     order, now = walk.order, walk.now
     if order.finalizing_at is None and order.status != AcmeOrder.Status.VALID:
         return closing.start_afresh(walk, problem)
+    if was_reopened(walk):
+        return closing.start_afresh(walk, problem)
     before = (order.problem or {}).get("missing") or {"looks": 0, "since": now.isoformat()}
     looks, since = before["looks"] + 1, datetime.fromisoformat(before["since"])
     if looks >= LOOKS_UNTIL_GONE and now - since >= LOOKED_FOR:
@@ -98,6 +100,12 @@ def order_is_gone(walk: Walk, problem: dict[str, Any]) -> Done:
         forget_account(walk)
         return closing.start_afresh(walk, problem)
     return again(walk, problem | {"missing": {"looks": looks, "since": before["since"]}}, None)
+
+
+def was_reopened(walk: Walk) -> bool:
+    """True if the CA has made the account anew since the CSR was sent: it has forgotten everything, this order too."""
+    opened, sent = walk.order.account.opened_at, walk.order.finalizing_at
+    return opened is not None and sent is not None and opened > sent
 
 
 def account_is_gone(walk: Walk) -> bool:

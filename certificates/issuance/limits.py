@@ -192,11 +192,14 @@ def _room_at(
 
 
 def _postpone(order: AcmeOrder, limits: Sequence[CaLimit], queue: Queue, now: datetime) -> None:
-    """Those behind an order that has just come before them have a later slot, and are told that one."""
-    behind = queue.behind[:MOST_POSTPONED]
+    """Those behind an order that has just come before them have a later slot, and are told that one.
+
+    Where the CA's refusal holds the account and no limit of ours does, all may go on at the same moment.
+    """
+    orders = [limit for limit in limits if limit.kind == LimitKind.ORDERS]
+    behind = queue.behind[:MOST_POSTPONED] if orders else []
     if not behind or (order.problem or {}).get("type") == LIMIT:
         return
-    orders = [limit for limit in limits if limit.kind == LimitKind.ORDERS]
     counted = _counted(order.account, LimitKind.ORDERS, ())[0]
     used = [(limit, _newest(limit, counted, now)) for limit in orders]
     slots = []

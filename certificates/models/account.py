@@ -66,6 +66,8 @@ class CaAccount(models.Model):
     # While the key is being changed: until then one process is at it, and orders stand still.
     next_key_at = models.DateTimeField(null=True, editable=False)
     account_url = models.URLField(_("account URL"), max_length=500, blank=True, editable=False)
+    # When the CA last made an account for this key: a second time only after it has lost the first, and all its orders.
+    opened_at = models.DateTimeField(null=True, editable=False)
     terms_agreed_at = models.DateTimeField(_("terms agreed"), null=True, blank=True)
     caa_identities = models.JSONField(_("CAA issuer names"), default=list, blank=True)
     terms_url = models.URLField(_("terms agreed to"), max_length=500, blank=True, editable=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 
-import hypothesis
 import pytest
 from allauth.account.models import EmailAddress
 from django.db import connections
@@ -14,12 +13,6 @@ from orders import catalogue, checkout, drafts
 from orders.models import Agreement, Product
 from tests.conftest import NOW
 from tests.orders.fake_gateway import FakeGateway
-
-# A busy machine is slow, not wrong.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("unhurried")
 
 PURCHASER = {
     "purchaser_name": "Alice Archer",

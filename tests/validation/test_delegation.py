@@ -201,7 +201,7 @@ def test_a_redirect_to_us_is_seen_by_asking_for_our_own_answer(alice, dns, web):
     )
     finding = looked_at(row, NOW + timedelta(minutes=1))
     assert finding.slug == "delegation_redirect_in_place"
-    assert redirects.redirect_to(row).endswith(f"/dcv/{row.label}/")
+    assert delegation.redirect_to(row).endswith(f"/dcv/{row.label}/")
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_the_mail_about_a_redirect_that_is_gone_has_the_line_for_the_web_server(
     for hours in (0, 7):
         looked_at(redirected, WEEK + timedelta(hours=hours))
     body = Letter.objects.get().body
-    target = redirects.redirect_to(redirected)
+    target = delegation.redirect_to(redirected)
     assert rf"location ~ ^/\.well-known/acme-challenge/(.+)$ {{ return 301 {target}$1; }}" in body
     assert rf"RedirectMatch 301 ^/\.well-known/acme-challenge/(.+)$ {target}$1" in body
     assert "Please put it back, exactly like this:" not in body

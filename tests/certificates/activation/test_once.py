@@ -164,7 +164,6 @@ def test_all_in_place_says_that_there_is_nothing_more_to_do(wizard):
     )
     page = once(wizard)
     assert "All names prove themselves" in page
-    assert "As the method choose DNS TXT Record." in page
     assert "Go on with the setup" in page
 
 

@@ -33,6 +33,14 @@ def finalized(desk, alice):
     return wanted
 
 
+def finalized_other(desk, bob):
+    """Another customer's, just as far."""
+    wanted = desk.wish(bob, "other.example")
+    desk.run(MINUTE, until=lambda: newest(wanted).finalizing_at is not None)
+    assert newest(wanted).certificate_url == ""
+    return wanted
+
+
 def signed_once(desk, wanted) -> None:
     assert wanted.acme_orders.count() == 1
     assert desk.ca.asked_for["newOrder"] == 1
@@ -107,6 +115,14 @@ def test_a_ca_that_has_lost_all_its_state_is_told_everything_again_at_once(desk,
     desk.run_until_issued(wanted, 15 * MINUTE)
     assert wanted.acme_orders.count() == 2
     assert Certificate.objects.get(issuance=wanted).issued_at - began < 2 * MINUTE
+
+
+def test_every_order_of_an_account_that_had_to_be_opened_anew_is_begun_afresh_at_once(desk, alice, bob):
+    wanted = [finalized(desk, alice), finalized_other(desk, bob)]
+    desk.ca.forget_everything()
+    for one in wanted:
+        desk.run_until_issued(one, 5 * MINUTE)
+    assert [one.acme_orders.count() for one in wanted] == [2, 2]
 
 
 def test_before_finalize_nothing_can_be_lost_and_a_404_begins_anew_at_once(desk, alice):

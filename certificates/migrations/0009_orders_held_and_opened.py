@@ -12,4 +12,9 @@ class Migration(migrations.Migration):
             name="orders_held",
             field=models.JSONField(editable=False, null=True),
         ),
+        migrations.AddField(
+            model_name="caaccount",
+            name="opened_at",
+            field=models.DateTimeField(editable=False, null=True),
+        ),
     ]
