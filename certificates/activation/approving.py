@@ -204,8 +204,14 @@ class Approval:
 
     @property
     def proves_itself(self) -> bool:
-        """True if there is nothing to publish for any name."""
-        return bool(self.names) and all(name.proves_itself or name.state == "valid" for name in self.names)
+        """True if there is nothing to publish for any name, since what stands speaks for those that are being shown."""
+        speaks = all(name.proves_itself or name.state == "valid" for name in self.names)
+        return speaks and bool(self.names) and not self.all_accepted
+
+    @property
+    def all_accepted(self) -> bool:
+        """True once the CA has found every name valid."""
+        return bool(self.names) and all(name.state == "valid" for name in self.names)
 
     @property
     def takes_mail(self) -> bool:

@@ -86,7 +86,7 @@ def test_it_comes_to_one_certificate(desk, alice, rules, seen):
     if seen is not None:
         assert_seen(desk, wanted, seen)
     desk.until_over(wanted)
-    assert_seen(desk, wanted, Seen(("Your certificate is ready",), ("requests: ", "least 7"), NOTHING))
+    assert_seen(desk, wanted, Seen(("Your certificate is ready",), ("requests: ", "least 8"), NOTHING))
     assert wanted.acme_orders.count() == 1
     assert Certificate.objects.count() == 1
 
