@@ -59,7 +59,9 @@ def test_registering_sends_terms_and_contact_signed_by_the_key_itself(
     ca.say("/newAccount", account_reply(ca))
     unknown = replace(endpoint, account_url=None, contact=("mailto:a@b.example",))
     account = AcmeConnector(unknown).register(terms_agreed=True)
-    assert account == AccountFacts(ca.url("/account/1"), AccountStatus.VALID, ("mailto:a@b.example",), None)
+    assert account == AccountFacts(
+        ca.url("/account/1"), AccountStatus.VALID, ("mailto:a@b.example",), None, made=True
+    )
     sent = ca.asked("/newAccount")[0]
     assert sent.payload == {"termsOfServiceAgreed": True, "contact": ["mailto:a@b.example"]}
     assert "jwk" in sent.protected
