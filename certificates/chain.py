@@ -24,6 +24,8 @@ CLOCK_SKEW = timedelta(hours=1)
 _LONGEST_ISSUER = 300
 _UNREADABLE = (
     ValueError,
+    # A name in a form that the library refuses (a bit string where text belongs).
+    TypeError,
     x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,

@@ -172,7 +172,7 @@ def compare(certificate: Certificate, name: str, chain_der: Sequence[bytes]) -> 
     try:
         leaf = x509.load_der_x509_certificate(chain_der[0])
         seen, self_signed = _seen(leaf) | {"sent": len(chain_der)}, leaf.issuer == leaf.subject
-    except (ValueError, x509.InvalidVersion):
+    except (ValueError, TypeError, x509.InvalidVersion):
         return "no_certificate", {}
     if seen["fingerprint"] == certificate.fingerprint:
         return _chain_slug(certificate, chain_der[1:]), seen
@@ -198,7 +198,7 @@ def _chain_slug(certificate: Certificate, sent: Sequence[bytes]) -> str:
 
 
 def _seen(leaf: x509.Certificate) -> dict[str, Any]:
-    """What the page shows of a served certificate: plain data, cleaned and cut. Raises ValueError, InvalidVersion."""
+    """What the page shows of a served certificate: plain data, cleaned and cut. Raises ValueError, TypeError, InvalidVersion."""
     return {
         "serial": f"{leaf.serial_number:x}"[:64],
         "fingerprint": leaf.fingerprint(hashes.SHA256()).hex(),

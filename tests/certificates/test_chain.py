@@ -239,6 +239,18 @@ def test_a_mutated_chain_never_passes(changes: list[tuple[float, int]]) -> None:
 _GOOD = leaf(hierarchy()[1], TEXTS).public_bytes(serialization.Encoding.DER)
 
 
+def test_a_name_in_a_form_that_the_library_refuses_is_unreadable() -> None:
+    """An object identifier a byte shorter makes a bit string of the text that follows: a TypeError on access."""
+    assert _GOOD.count(_COMMON_NAME) > 0
+    pem = samples.pem(_GOOD.replace(_COMMON_NAME, b"\x06\x02\x55\x04\x03"), "CERTIFICATE")
+    with pytest.raises(UnacceptableChain) as refused:
+        read_chain(pem)
+    assert refused.value.slug == "unparsable"
+
+
+_COMMON_NAME = b"\x06\x03\x55\x04\x03"
+
+
 def test_an_address_must_stand_there_as_an_address() -> None:
     names = [parse("8.8.8.8", allow_ip=True), parse("example.com")]
     csr = keys.make_csr(samples.key_of(), names)

@@ -249,6 +249,10 @@ def test_bytes_that_are_no_certificate_are_no_certificate(certificate):
     assert compare(certificate, "shop.example", [b"\x30\x03\x02\x01\x00"]) == ("no_certificate", {})
     der = leaf_of(certificate).public_bytes(serialization.Encoding.DER)
     assert compare(certificate, "shop.example", [der[:-1]])[0] == "no_certificate"
+    # The library refuses to build such a name, with a TypeError, when it is looked at.
+    assert b"\x06\x03\x55\x04\x03" in der
+    odd_name = der.replace(b"\x06\x03\x55\x04\x03", b"\x06\x02\x55\x04\x03")
+    assert compare(certificate, "shop.example", [odd_name])[0] == "no_certificate"
 
 
 def test_a_verdict_of_another_release_still_reads():
