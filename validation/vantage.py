@@ -10,7 +10,7 @@ import ipaddress
 import json
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from urllib3.exceptions import HTTPError
 
 from outbound import call
 from validation.deadline import Deadline
@@ -29,6 +30,7 @@ from validation.untrusted import clean
 log = logging.getLogger(__name__)
 
 SECONDS = 12.0
+SECONDS_TO_CONNECT = 4.0
 LARGEST = 16 * 1024
 MOST_POINTS = 5
 
@@ -84,16 +86,20 @@ def from_elsewhere(finding: Finding, identifier: str, challenge: Challenge) -> F
 
 def ask(urls: Sequence[str], question: dict[str, str]) -> list[Sight]:
     """Ask all of them at once; those that give no usable answer are missing from the list."""
-
-    def sight(url: str) -> Sight | None:
+    pool = ThreadPoolExecutor(max_workers=len(urls) or 1, thread_name_prefix="vantage")
+    asked = {pool.submit(_ask, url, question): url for url in urls}
+    # Who sends its headers byte by byte is not waited for: each byte would start the socket's own time limit anew.
+    answered, _late = wait(asked, timeout=SECONDS + SECONDS_TO_CONNECT)
+    pool.shutdown(wait=False, cancel_futures=True)
+    sights = []
+    for one, url in asked.items():
         try:
-            return _ask(url, question)
-        except (Unusable, requests.RequestException, OSError) as trouble:
+            if one not in answered:
+                raise Unusable("too slow")
+            sights.append(one.result())
+        except (Unusable, requests.RequestException, OSError, HTTPError) as trouble:
             log.warning("the vantage point %s gave no answer: %s", urlsplit(url).hostname, trouble)
-            return None
-
-    with ThreadPoolExecutor(max_workers=len(urls) or 1) as pool:
-        return [seen for seen in pool.map(sight, urls) if seen is not None]
+    return sights
 
 
 def _ask(url: str, question: dict[str, str]) -> Sight:
@@ -103,7 +109,12 @@ def _ask(url: str, question: dict[str, str]) -> Sight:
     with call("web", "vantage", host) as this, requests.Session() as session:
         session.trust_env = False
         with session.post(
-            url, json=question, headers=headers, timeout=(4, SECONDS), stream=True, allow_redirects=False
+            url,
+            json=question,
+            headers=headers,
+            timeout=(SECONDS_TO_CONNECT, SECONDS),
+            stream=True,
+            allow_redirects=False,
         ) as answer:
             this.outcome = str(answer.status_code)
             if answer.status_code != 200:
@@ -113,7 +124,8 @@ def _ask(url: str, question: dict[str, str]) -> Sight:
 
 def _body(answer: requests.Response, deadline: Deadline) -> bytes:
     body = b""
-    for piece in answer.iter_content(1024):
+    # What has arrived, not a full piece: a body that trickles would hold us for as long as it takes to fill one.
+    while piece := answer.raw.read1(1024):
         body += piece
         if len(body) > LARGEST or deadline.passed:
             raise Unusable("too long")

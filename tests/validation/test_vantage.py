@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 
 import pytest
@@ -79,11 +80,22 @@ def test_a_vantage_point_that_talks_nonsense_is_left_out(row, there, answer):
     assert examine(row).in_place
 
 
-@pytest.mark.parametrize("answer", [silence, drip(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 4000, 0.1)])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        silence,
+        drip(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 150, 0.1),
+        drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 150, 0.1),
+    ],
+    ids=["silent", "slow body", "slow headers"],
+)
 def test_a_vantage_point_that_is_slow_is_left_out_in_time(row, there, answer, monkeypatch):
     monkeypatch.setattr(vantage, "SECONDS", 1.0)
+    monkeypatch.setattr(vantage, "SECONDS_TO_CONNECT", 1.0)
     there.pages["/vantage"] = answer
+    begun = time.monotonic()
     assert examine(row).in_place
+    assert time.monotonic() - begun < 8, "fifteen seconds to its last byte"
 
 
 def test_a_closed_vantage_point_is_left_out(row, there):
