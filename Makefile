@@ -6,7 +6,7 @@ PY := $(VENV)/bin/python
 PYTEST := $(VENV)/bin/pytest
 export PYTHONDONTWRITEBYTECODE ?=
 
-.PHONY: help run demo test test-fast lint bench chaos shell clean lock
+.PHONY: help run demo test test-fast lint bench chaos ledger shell clean lock
 
 help: ## list the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ bench: $(VENV)/ready-to-test ## the eight benchmarks, as ratios against a peer o
 
 chaos: $(VENV)/ready-to-test ## kill, stop and cut off every step of an issuance on both databases, then a storm of 1,000 orders
 	@$(PY) -m tests.chaos
+
+ledger: $(VENV)/ready-to-test ## every case of the attacks on "only who has shown a name gets a certificate for it" (ten minutes)
+	@LEDGER_EVERY_CASE=1 $(PYTEST) -q -n 2 --dist worksteal tests/certificates/issuance/ledger_attacks
 
 shell: $(VENV)/ready-to-run ## Django's shell on the sandbox's data
 	@$(PY) manage.py shell

@@ -38,8 +38,11 @@ class FakeDns:
         self._tcp, self._udp = self._bind(port)
         self.port = self._udp.getsockname()[1]
         self._closed = False
-        for loop in (self._serve_udp, self._serve_tcp):
-            threading.Thread(target=loop, daemon=True).start()
+        self._threads = [
+            threading.Thread(target=loop, daemon=True) for loop in (self._serve_udp, self._serve_tcp)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def text(self) -> str:
@@ -67,10 +70,14 @@ class FakeDns:
         self.next_answers[(dns.name.from_text(name), rdtype)] = list(answers)
 
     def close(self) -> None:
+        """End, and wait for the end: the next server may get this one's descriptors, and must get its questions too."""
         self._closed = True
         for sock in (self._udp, self._tcp):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(timeout=2)
+        for sock in (self._udp, self._tcp):
             sock.close()
 
     def _bind(self, port: int) -> tuple[socket.socket, socket.socket]:

@@ -12,6 +12,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -71,6 +72,7 @@ class RoughCa:
         self.requests: list[Request] = []
         self.nonces_given: set[str] = set()
         self.nonces_used: list[str] = []
+        self._open: set[socket.socket] = set()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -90,8 +92,12 @@ class RoughCa:
         self.script[path] = deque(replies)
 
     def stop(self) -> None:
+        """End; connections that a client keeps open are cut, or each would keep a thread for as long as the tests run."""
         self._server.shutdown()
         self._server.server_close()
+        for connection in tuple(self._open):
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def url(self, path: str) -> str:
         return self.base + path
@@ -117,6 +123,14 @@ class RoughCa:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                ca._open.add(self.connection)
+
+            def finish(self) -> None:
+                ca._open.discard(self.connection)
+                super().finish()
 
             def handle_one(self) -> None:
                 length = int(self.headers.get("Content-Length") or 0)

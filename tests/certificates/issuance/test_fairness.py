@@ -101,9 +101,8 @@ def test_nobody_is_starved_and_one_owners_rows_keep_their_order(alice, bob):
 
 @pytest.mark.usefixtures("file_database")
 def test_who_comes_while_a_worker_is_busy_with_another_is_next(alice, bob, slow_dns):
-    slow_dns.delay = 0.3
     names(alice, 100)
-    busy = threading.Thread(target=_sweep, args=(12,))
+    busy = threading.Thread(target=_sweep, args=(8,))
     busy.start()
     _until(lambda: looked(alice) >= 2)
     names(bob, 1, timedelta(0))
