@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts import limiting
 from accounts.people import signed_in
 from orders import checkout, fulfilment
 from orders.checkout import AlreadyPaid, NotVerified, PaymentProcessing
@@ -90,9 +91,7 @@ def order_paid(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """The landing page: asks the gateway once, then tells the truth; the browser's coming back proves nothing."""
     order = own_order(request, order_id)
     session_id = request.GET.get("session_id", "")
-    if fits(order, session_id) and ratelimit.consume(
-        request, action="payment_return", user=signed_in(request)
-    ):
+    if fits(order, session_id) and limiting.may(request, "payment_return"):
         try:
             fulfilment.settle(session_id, timezone.now())
         except (GatewayUnavailable, GatewayRefused, UnknownSession) as exc:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from allauth.core.internal import ratelimit
 from django.http import HttpRequest
 
-from accounts.people import signed_in
+from accounts import limiting
 from certificates.activation.emailing import found_for, not_looked, remembered_for
 from validation.approval.recipients import Found
 
@@ -15,12 +14,4 @@ def approvers_of(request: HttpRequest, domain: str) -> Found:
     known = remembered_for(domain)
     if known is not None:
         return known
-    return found_for(domain) if _may_look(request) else not_looked(domain)
-
-
-def _may_look(request: HttpRequest) -> bool:
-    # allauth's public `consume` lets every GET pass, and these pages are fetched by one.
-    usage = ratelimit.consume(
-        request, app="allauth.account", action="approvers", user=signed_in(request), limit_get=True
-    )
-    return usage is not None
+    return found_for(domain) if limiting.may(request, "approvers") else not_looked(domain)

@@ -56,6 +56,14 @@ def test_coming_back_without_paying_gets_no_certificate(payment, alices, gateway
     assert Order.objects.get().state == "awaiting_payment"
 
 
+def test_reloading_the_landing_page_asks_the_gateway_so_often_and_no_more(payment, alices, gateway, settings):
+    settings.ACCOUNT_RATE_LIMITS = {**settings.ACCOUNT_RATE_LIMITS, "payment_return": "3/m/user"}
+    before = gateway.calls.total()
+    for _reload in range(8):
+        assert "Payment is processing" in come_back(alices, payment)
+    assert gateway.calls.total() - before == 3
+
+
 def test_a_delayed_payment_is_told_as_such(payment, alices, gateway):
     gateway.begin_delayed(payment.session_id)
     page = come_back(alices, payment)
