@@ -41,11 +41,12 @@ _same = Prepared(
 
 def answer_or_wait(walk: Walk) -> Done | None:
     order = walk.order
+    if order.answered_at is not None:
+        # A proof withdrawn by now is noticed when the ledger is asked before finalize.
+        return poll_until_ready(walk)
     in_vain = shown_in_vain(walk)
     if in_vain:
         return sharing.afresh_to_show(walk, in_vain)
-    if order.answered_at is not None:
-        return poll_until_ready(walk)
     now = walk.now
     pending = [row for row in walk.authorizations() if row.status == Authorization.Status.PENDING]
     ends = [moment for moment in (order.expires_at, *(row.expires_at for row in pending)) if moment]
