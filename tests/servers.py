@@ -131,7 +131,8 @@ def running_postgres(folder: Path) -> Iterator[str]:
     )
     command = [
         program("postgres"), "-D", str(data), "-p", str(port), "-c", "listen_addresses=127.0.0.1",
-        "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "max_connections=200",
+        "-c", f"unix_socket_directories={folder}", "-c", "fsync=off", "-c", "full_page_writes=off",
+        "-c", "max_connections=200",
     ]  # fmt: skip
     with running(command, port, folder.parent / f"postgres-{port}.log", user=user):
         create = [program("createdb"), "-h", "127.0.0.1", "-p", str(port), "-U", "chancery", "chancery"]

@@ -173,7 +173,7 @@ def poll_until_ready(walk: Walk) -> Done | None:
         return moved
     if order.tries >= POLLS_BEFORE_DOUBT and order.tries % POLLS_BEFORE_DOUBT == 0 and not doubt(walk):
         return None
-    due = waits.at_or(facts.retry_at, walk.now, waits.poll(order.tries))
+    due = waits.next_poll(facts.retry_at, walk.now, order.tries)
     return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, tries=order.tries + 1)
 
 

@@ -106,7 +106,7 @@ def poll(walk: Walk) -> Done | None:
     pausing.looked(walk, pace.FINALIZED, order.finalizing_at, done=done, tries=tries)
     if done:
         return None
-    due = waits.at_or(facts.retry_at, walk.now, waits.poll(order.tries))
+    due = waits.next_poll(facts.retry_at, walk.now, order.tries)
     return Done(due, waiting_for=AcmeOrder.WaitingFor.CA, tries=order.tries + 1)
 
 
@@ -117,7 +117,7 @@ def download(walk: Walk) -> Done | None:
         facts = walk.ca.order(order.url or "")
         sync_order(order, facts)
         if order.status == AcmeOrder.Status.VALID and not order.certificate_url:
-            due = waits.at_or(facts.retry_at, walk.now, waits.poll(order.tries))
+            due = waits.next_poll(facts.retry_at, walk.now, order.tries)
             return Done(due, tries=order.tries + 1)
         return None
     sent = walk.ca.certificate(order.certificate_url)

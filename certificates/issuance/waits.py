@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 # While the CA works: its own Retry-After wins over these.
 POLLS = [timedelta(milliseconds=ms) for ms in (250, 500, 1000, 2000, 3000)]
 SLOWEST_POLL = timedelta(seconds=10)
-# A CA that works for hours (or people who do) is asked ever more seldom: (after so many polls, wait).
+# A CA that works for hours (or people who do) is asked ever more seldom, also where it goes on saying "in a second":
+# (after so many polls, wait).
 PATIENT_POLLS = ((180, timedelta(minutes=10)), (30, timedelta(minutes=1)))
 # The least pause between two requests about one order, whatever Retry-After says.
 FLOOR = timedelta(milliseconds=250)
@@ -41,6 +42,12 @@ def poll(tries: int) -> timedelta:
     if tries < len(POLLS):
         return POLLS[tries]
     return next((wait for after, wait in PATIENT_POLLS if tries >= after), SLOWEST_POLL)
+
+
+def next_poll(retry_at: datetime | None, now: datetime, tries: int) -> datetime:
+    """Return when to ask again for what the CA still works on: when it said (RFC 8555 §7.4), but not for ever at that pace."""
+    due = at_or(retry_at, now, poll(tries))
+    return max(due, now + poll(tries)) if tries >= PATIENT_POLLS[-1][0] else due
 
 
 def retry(tries: int) -> timedelta:

@@ -12,13 +12,13 @@ from tests.chaos.bases import POSTGRES, SQLITE
 
 pytestmark = pytest.mark.server
 
-ORDERS = 60
+ORDERS = 24
 SECONDS_BETWEEN_KILLS = 1.5
 
 
 @pytest.mark.parametrize("kind", [SQLITE, POSTGRES])
 def test_nothing_is_lost_doubled_or_stuck_while_programs_are_killed(folder: Path, kind: str) -> None:
-    orders = ORDERS if kind == POSTGRES else ORDERS // 3
+    orders = ORDERS if kind == POSTGRES else ORDERS // 2
     report = storm.run(kind, folder, orders, every=SECONDS_BETWEEN_KILLS)
     sys.stdout.write(f"{report}\n")
     assert report.faults == []

@@ -27,7 +27,7 @@ from validation.models import Authorization, Control
 
 pytestmark = [pytest.mark.town, pytest.mark.django_db]
 
-WALKS = 25
+WALKS = 10
 # After so long a walk goes on without further faults, and then it must end.
 PER_WALK = 6.0
 PATIENCE = 90.0

@@ -20,3 +20,15 @@ def test_later_thousands_share_a_handful_of_minutes():
     for moment in moments:
         assert (moment.second, moment.microsecond) == (0, 0)
         assert timedelta(minutes=50) < moment - now <= timedelta(hours=1)
+
+
+def test_a_ca_that_says_in_a_second_for_hours_is_asked_ever_more_seldom():
+    soon = NOW + timedelta(seconds=1)
+    assert waits.next_poll(soon, NOW, 3) == soon
+    assert waits.next_poll(soon, NOW, 30) == NOW + timedelta(minutes=1)
+    assert waits.next_poll(soon, NOW, 200) == NOW + timedelta(minutes=10)
+
+
+def test_a_ca_that_wants_to_be_left_alone_for_long_is():
+    late = NOW + timedelta(hours=2)
+    assert [waits.next_poll(late, NOW, tries) for tries in (0, 30, 200)] == [late] * 3

@@ -22,9 +22,8 @@ def _time_of_the_tests() -> Iterator[None]:
 
 
 @pytest.fixture
-def browser(db, settings) -> Callable[..., Client]:
+def browser(db) -> Callable[..., Client]:
     """A signed-in client; `ago` is how many seconds ago the password was given."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
     def sign_in(user: User, *, ago: int = JUST_NOW, address: str = "203.0.113.7") -> Client:
         if not user.has_usable_password():
