@@ -6,8 +6,9 @@ import atexit
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 # Before Django reads its settings: a var directory of this run, never the developer's own.
@@ -35,7 +36,7 @@ from structlog.contextvars import clear_contextvars
 from certificates.issuance import pace
 from outbound import Call, unwatch, watch
 from outbound.calls import Moment
-from tests.on_postgres import ONLY_DATABASE
+from tests.on_postgres import ONLY_DATABASE, PAGES, WITHOUT_PAGES
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 # On a machine that is busy an example may take its time: that is no fault of what is tried with it.
@@ -48,11 +49,21 @@ COUNTED = "counted"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On a second database, leave out what touches none."""
+    """On a second database, leave out what touches none; where pages are looked at elsewhere, leave out those."""
     if ONLY_DATABASE in os.environ:
-        using = [item for item in items if uses_database(item)]
-        config.hook.pytest_deselected(items=[item for item in items if not uses_database(item)])
-        items[:] = using
+        keep(config, items, lambda item: uses_database(item) or is_page(item))
+    if WITHOUT_PAGES in os.environ:
+        keep(config, items, lambda item: not is_page(item))
+
+
+def keep(config: pytest.Config, items: list[pytest.Item], wanted: Callable[[pytest.Item], bool]) -> None:
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = [item for item in items if wanted(item)]
+
+
+def is_page(item: pytest.Item) -> bool:
+    here = Path(__file__).parent
+    return any(item.path.is_relative_to(here / page) for page in PAGES)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -1,6 +1,7 @@
 """`python -m tests.on_postgres <pytest words>`: runs pytest with a real PostgreSQL and Redis behind the settings.
 
-Of what is named, only tests that use the database run: what the others find cannot depend on which one it is.
+Of what is named, only tests that use the database run, and all of what people look at: what the others find cannot
+depend on which one it is.
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from pathlib import Path
 
 from tests.servers import running_postgres, running_redis
 
-# Read by tests/conftest.py.
+# Both are read by tests/conftest.py.
 ONLY_DATABASE = "TESTS_WITH_DATABASE_ONLY"
+WITHOUT_PAGES = "TESTS_WITHOUT_PAGES"
+# What people look at is tried on PostgreSQL, the stricter one; on SQLite the browser looks at it (bin/test).
+PAGES = ("certificates/activation", "certificates/admin", "certificates/views", "orders/views")
 
 
 def main() -> int:
