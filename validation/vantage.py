@@ -9,8 +9,8 @@ from __future__ import annotations
 import ipaddress
 import json
 import logging
+import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,19 +86,29 @@ def from_elsewhere(finding: Finding, identifier: str, challenge: Challenge) -> F
 
 def ask(urls: Sequence[str], question: dict[str, str]) -> list[Sight]:
     """Ask all of them at once; those that give no usable answer are missing from the list."""
-    pool = ThreadPoolExecutor(max_workers=len(urls) or 1, thread_name_prefix="vantage")
-    asked = {pool.submit(_ask, url, question): url for url in urls}
-    # Who sends its headers byte by byte is not waited for: each byte would start the socket's own time limit anew.
-    answered, _late = wait(asked, timeout=SECONDS + SECONDS_TO_CONNECT)
-    pool.shutdown(wait=False, cancel_futures=True)
-    sights = []
-    for one, url in asked.items():
+    told: dict[str, Sight | Exception] = {}
+
+    def put(url: str) -> None:
         try:
-            if one not in answered:
-                raise Unusable("too slow")
-            sights.append(one.result())
-        except (Unusable, requests.RequestException, OSError, HTTPError) as trouble:
-            log.warning("the vantage point %s gave no answer: %s", urlsplit(url).hostname, trouble)
+            told[url] = _ask(url, question)
+        except (Unusable, requests.RequestException, HTTPError, OSError) as trouble:
+            told[url] = trouble
+
+    # Who sends its headers byte by byte is not waited for, also not at the process's end: each byte would start the
+    # socket's own time limit anew.
+    asking = [threading.Thread(target=put, args=(url,), daemon=True) for url in urls]
+    for thread in asking:
+        thread.start()
+    deadline = Deadline(SECONDS + SECONDS_TO_CONNECT)
+    for thread in asking:
+        thread.join(deadline.remaining)
+    sights = []
+    for url in urls:
+        answer = told.get(url, Unusable("too slow"))
+        if isinstance(answer, Sight):
+            sights.append(answer)
+        else:
+            log.warning("the vantage point %s gave no answer: %s", urlsplit(url).hostname, answer)
     return sights
 
 
