@@ -33,6 +33,7 @@ lint: $(VENV)/ready-to-test ## ruff, mypy, import contract, Django's checks, mis
 	@bin/lint
 
 bench: $(VENV)/ready-to-test ## the eight benchmarks, as ratios against a peer or a limit in the same run (about 15 minutes)
+	@bin/setup bench
 	@$(PY) -m benchmarks
 
 chaos: $(VENV)/ready-to-test ## kill, stop and cut off every step of an issuance on both databases, then a storm of 1,000 orders
