@@ -69,7 +69,7 @@ def again(walk: Walk, problem: dict[str, Any], retry_at: datetime | None) -> Don
     before = order.problem or {}
     failures, since = int(before.get("failures", 0)), before.get("since", now.isoformat())
     wait = waits.retry(failures)
-    due = max(waits.at_or(retry_at, now, wait), now + min(wait, waits.TOLD_AGAIN))
+    due = waits.after_trouble(retry_at, now, wait)
     told = {"retry_at": retry_at.isoformat()} if retry_at is not None and retry_at > now else {}
     # No answer says nothing about what earlier ones did not find.
     missing = {"missing": before["missing"]} if "missing" in before else {}

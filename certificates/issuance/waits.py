@@ -50,6 +50,11 @@ def next_poll(retry_at: datetime | None, now: datetime, tries: int) -> datetime:
     return max(due, now + poll(tries)) if tries >= PATIENT_POLLS[-1][0] else due
 
 
+def after_trouble(retry_at: datetime | None, now: datetime, wait: timedelta) -> datetime:
+    """Return when to try again: when the CA said, but no sooner than our own back-off up to TOLD_AGAIN."""
+    return max(at_or(retry_at, now, wait), now + min(wait, TOLD_AGAIN))
+
+
 def retry(tries: int) -> timedelta:
     """Return the back-off after the given number of failures, spread by up to a tenth so that many do not return together."""
     base = RETRIES[tries] if tries < len(RETRIES) else LAST_RETRY

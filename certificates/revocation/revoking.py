@@ -208,7 +208,7 @@ def _done(row: Revocation, now: datetime, *, by_key: bool) -> None:
 def _again(row: Revocation, problem: dict[str, Any], retry_at: datetime | None, now: datetime) -> None:
     """Come back when the CA says, else after a wait that grows with each failure."""
     wait = waits.retry(row.tries)
-    due = max(waits.at_or(retry_at, now, wait), now + min(wait, waits.TOLD_AGAIN))
+    due = waits.after_trouble(retry_at, now, wait)
     row.let_go(due, tries=row.tries + 1, problem=problem)
 
 
