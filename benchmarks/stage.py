@@ -149,7 +149,7 @@ def stage(**extra: str) -> Iterator[Stage]:
             "VALIDATION_NAMESERVERS": f"127.0.0.1:{dns}",
             "EMAIL_PORT": str(smtp),
             "SWEEP_SECONDS": "5",
-            # As in production: the coloured lines of the sandbox cost twice as much.
+            # As in production, not in the sandbox's colours.
             "LOG_FORMAT": "json",
             "PLAIN_STATIC": "1",
             "ACME_DIRECTORY_URL": ca.directory_url,
