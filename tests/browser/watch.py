@@ -10,6 +10,8 @@ from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request, R
 
 # Chromium repeats in the console what the response already told.
 ECHO = re.compile(r"Failed to load resource: the server responded with a status of (\d+)")
+# So does htmx with a request that a navigation cut off; a request that failed otherwise has told of itself (`_failed`).
+CUT_OFF = re.compile(r"^htmx:(afterRequest|sendAbort),")
 
 
 class Watch:
@@ -41,7 +43,7 @@ class Watch:
         page.on("pageerror", lambda error: self.complaints.append(f"script error on {page.url}: {error}"))
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type not in {"error", "assert"} or not self.listening:
+        if message.type not in {"error", "assert"} or not self.listening or CUT_OFF.match(message.text):
             return
         echo = ECHO.search(message.text)
         if echo is None or int(echo.group(1)) not in self.allowed:

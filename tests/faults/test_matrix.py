@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Letter
 from certificates import issuance
-from certificates.models import AcmeOrder, Certificate
+from certificates.models import AcmeOrder, Certificate, Issuance
 from certificates.standing import Headline
 from sandbox.faults import misdeeds
 from sandbox.faults.exchange import ACME
@@ -227,7 +227,13 @@ def test_the_matrix(desk, alice, row):
     assert Letter.objects.filter(kind="certificate_issued").count() == 1
     # Who had published already has to publish anew, and learns it although the page may be closed.
     again = Letter.objects.filter(kind="publish_again", to="alice@example.org").count()
-    assert again == row.outcome.startswith("afresh")
+    assert again == (row.outcome.startswith("afresh") and not kept_its_proof(wanted))
+
+
+def kept_its_proof(wanted: Issuance) -> bool:
+    """True if the CA gave the newest order what an earlier one had shown: Pebble does so once in a hundred, told never to."""
+    order = newest(wanted)
+    return order.authorizations.filter(acme_orders__in=wanted.acme_orders.exclude(pk=order.pk)).exists()
 
 
 def assert_looks(order: AcmeOrder, row: Row, now: Any) -> None:
