@@ -21,6 +21,8 @@ NEW = (
     " JOIN validation_authorization a ON a.id = c.authorization_id"
     " WHERE c.id > %s AND c.type = 'dns-01' ORDER BY c.id"
 )
+# Keys are drawn in another order than rows are committed in: a lower one may appear after a higher one was read.
+PASSED_OVER = NEW.replace("c.id > %s", "a.identifier = %s")
 
 
 class Records:
@@ -37,11 +39,18 @@ class Records:
         if name.startswith("waiting") or (name.startswith("late") and not (self.folder / name).exists()):
             return None
         if name not in self.values:
-            for number, identifier, key_authorization in self.connection.execute(NEW, [self.last]):
-                self.last = number
-                digest = hashlib.sha256(key_authorization.encode()).digest()
-                self.values[identifier] = base64.urlsafe_b64encode(digest).rstrip(b"=")
+            self.last = max(self.last, self._read(NEW, self.last))
+        if name not in self.values:
+            self._read(PASSED_OVER, name)
         return self.values.get(name)
+
+    def _read(self, query: str, value: str | int) -> int:
+        """Learn what the query finds; return the highest key."""
+        found = self.connection.execute(query, [value]).fetchall()
+        for _number, identifier, key_authorization in found:
+            digest = hashlib.sha256(key_authorization.encode()).digest()
+            self.values[identifier] = base64.urlsafe_b64encode(digest).rstrip(b"=")
+        return int(found[-1][0]) if found else 0
 
 
 class Dns(asyncio.DatagramProtocol):
