@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from django.db import connections, models, router
 
+from leases import wire
 from leases.columns import stored, table_and_key
 
 Row = TypeVar("Row", bound=models.Model)
@@ -51,10 +52,8 @@ def _store(model: type[models.Model], rows: Sequence[models.Model], *, once: boo
         for row in rows
         for field, has_its_way in fields
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        keys = cursor.fetchall() if made else []
-        done = len(keys) if made else cursor.rowcount
+    keys, changed = wire.run(connection, sql, params)
+    done = len(keys) if made else changed
     if done != len(rows):
         return False
     for row, found in zip(rows, keys, strict=False):

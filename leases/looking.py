@@ -14,6 +14,8 @@ from typing import Any
 
 from django.db import connections, models, router
 
+from leases import wire
+
 
 @dataclass
 class Seen:
@@ -36,9 +38,8 @@ class Look:
         using = router.db_for_read(self.kinds[0][0])
         connection = connections[using]
         adapt = connection.ops.adapt_datetimefield_value
-        with connection.cursor() as cursor:
-            cursor.execute(sentence(self.kinds, self.most), {"now": adapt(now), "until": adapt(until)})
-            rows = cursor.fetchall()
+        asked = {"now": adapt(now), "until": adapt(until)}
+        rows, _count = wire.run(connection, sentence(self.kinds, self.most), asked)
         moments = _moments(connection, self.kinds[0][0])
         for number, key, owner, stored in sorted(rows, key=lambda row: (row[0], row[3])):
             seen, (model, path) = found[number], self.kinds[number]
@@ -55,9 +56,7 @@ def next_due(kinds: Iterable[type[models.Model]]) -> datetime | None:
     """Return when the next free row of these kinds falls due, None when none waits."""
     each = tuple(kinds)
     connection = connections[router.db_for_read(each[0])]
-    with connection.cursor() as cursor:
-        cursor.execute(_first(each))
-        found = cursor.fetchone()[0]
+    found = wire.run(connection, _first(each), [])[0][0][0]
     moment: datetime | None = _moments(connection, each[0])(found)
     return moment
 

@@ -13,6 +13,7 @@ from django.db import connections, models
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.transaction import TransactionManagementError
 
+from leases import wire
 from leases.columns import stored
 
 Found = TypeVar("Found")
@@ -40,9 +41,7 @@ class Prepared(Generic[Found]):
         for places, field, value in zip(built.places, self._fields, values, strict=True):
             for place in places:
                 params[place] = stored(field, value, connection)
-        with connection.cursor() as cursor:
-            cursor.execute(built.sql, params)
-            found = cursor.fetchall()
+        found, _count = wire.run(connection, built.sql, params)
         return built.read(found) if found else []
 
     def _built_for(self, connection: Any) -> _Built:

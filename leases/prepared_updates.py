@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connections, models
 from django.db.models.sql import UpdateQuery
 
+from leases import wire
 from leases.columns import AField
 from leases.prepared import mark
 
@@ -34,9 +35,7 @@ class PreparedUpdate:
         for places, field, value in zip(all_places, self._fields, values, strict=True):
             for place in places:
                 params[place] = field.get_db_prep_value(value, connection)
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params)
-            return int(cursor.rowcount)
+        return wire.run(connection, sql, params)[1]
 
     def _built_for(self, connection: Any) -> tuple[str, tuple[Any, ...], list[list[int]]]:
         known: dict[str, Any] = self._built.__dict__

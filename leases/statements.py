@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from django.db import connections, models, router
 
+from leases import wire
 from leases.columns import field_of, is_plain, stored, table_and_key
 from leases.prepared import Prepared
 
@@ -28,12 +29,8 @@ def due_keys(model: type[models.Model], now: datetime, most: int) -> list[Any]:
     """Return the keys of the rows that are due and free, the longest waiting first."""
     connection, (table, key) = connections[router.db_for_read(model)], table_and_key(model)
     at = _moment(now, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {key} FROM {table} WHERE {_DUE} ORDER BY due_at LIMIT {int(most)}",  # noqa: S608 - names of our own
-            [at, at],
-        )
-        return [model._meta.pk.to_python(row[0]) for row in cursor.fetchall()]
+    sql = f"SELECT {key} FROM {table} WHERE {_DUE} ORDER BY due_at LIMIT {int(most)}"  # noqa: S608 - names of our own
+    return [model._meta.pk.to_python(row[0]) for row in wire.run(connection, sql, [at, at])[0]]
 
 
 def claim(model: type[Row], pk: Any, now: datetime, lease: datetime) -> Row | None:
@@ -45,13 +42,11 @@ def claim(model: type[Row], pk: Any, now: datetime, lease: datetime) -> Row | No
     connection = connections[using]
     at = _moment(now, connection)
     stored_pk = stored(model._meta.pk, model._meta.pk.to_python(pk), connection)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET lease_until = %s, epoch = epoch + 1 WHERE {key} = %s AND {_DUE}"  # noqa: S608 - names of our own
-            f" RETURNING {_columns(model)}",
-            [_moment(lease, connection), stored_pk, at, at],
-        )
-        found = cursor.fetchall()
+    sql = (
+        f"UPDATE {table} SET lease_until = %s, epoch = epoch + 1 WHERE {key} = %s AND {_DUE}"  # noqa: S608 - names of our own
+        f" RETURNING {_columns(model)}"
+    )
+    found, _count = wire.run(connection, sql, [_moment(lease, connection), stored_pk, at, at])
     return next(iter(_whole(model).read(found, using)), None) if found else None
 
 
@@ -70,12 +65,8 @@ def write(row: models.Model, epoch: int, values: dict[str, Any]) -> int | None:
         columns.append(f'"{field.column}" = %s')
         params.append(stored(field, value, connection))
     pk = model._meta.pk.get_db_prep_save(row.pk, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET {', '.join(columns)} WHERE {key} = %s AND epoch = %s",  # noqa: S608 - names of our own
-            [*params, pk, epoch],
-        )
-        return int(cursor.rowcount)
+    sql = f"UPDATE {table} SET {', '.join(columns)} WHERE {key} = %s AND epoch = %s"  # noqa: S608 - names of our own
+    return wire.run(connection, sql, [*params, pk, epoch])[1]
 
 
 @lru_cache(maxsize=64)

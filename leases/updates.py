@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import connections, models, router
 
+from leases import wire
 from leases.columns import field_of, is_plain, stored, table_and_key
 
 Many = list | tuple | set | frozenset
@@ -33,9 +34,7 @@ def update(model: type[models.Model], where: Mapping[str, Any], **values: Any) -
         params += [_plain(model, name, one, connection) for one in found]
         shapes.append((field.column, len(found) if many else -1 if value is None else 0))
     sql = _sentence(model, tuple(values), tuple(shapes))
-    with connection.cursor() as cursor:
-        cursor.execute(sql, params)
-        return int(cursor.rowcount)
+    return wire.run(connection, sql, params)[1]
 
 
 def _plain(model: type[models.Model], name: str, value: Any, connection: Any) -> Any:
