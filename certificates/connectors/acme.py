@@ -43,7 +43,7 @@ from certificates.connectors.rfc8555.messages import (
     read_order,
     read_renewal,
 )
-from certificates.connectors.rfc8555.signing import AccountKey, CertificateKey
+from certificates.connectors.rfc8555.signing import AccountKey, CertificateKey, account_key
 from certificates.connectors.rfc8555.transport import Answer
 
 _CHAIN_TYPE = "application/pem-certificate-chain"
@@ -65,7 +65,7 @@ class AcmeConnector:
         """
         self._endpoint = endpoint
         self._clock = clock
-        self._key = AccountKey(endpoint.account_key_pem)
+        self._key = account_key(endpoint.account_key_pem)
         self._client = client_for(endpoint.directory_url, endpoint.roots_pem)
         self._account_url = endpoint.account_url
 

@@ -32,7 +32,6 @@ def rested(walk: Walk, done: Done) -> bool:
         walk.order.write(**news)
     time.sleep(done.pause.total_seconds())
     walk.paused = done.pause
-    walk.forget()
     return True
 
 

@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import json
 import re
+from functools import lru_cache
 from typing import Any
 
 import josepy
@@ -64,10 +65,21 @@ class SigningKey:
     _algorithm: josepy.JWASignature
 
     def sign(self, payload: bytes, *, url: str, nonce: str, account_url: str | None) -> bytes:
-        """A flattened JWS over `payload` (b"" for POST-as-GET), by `kid` or, without an account URL, by `jwk`."""
-        header: dict[str, Any] = {"nonce": nonce, "url": url, "kid": account_url}
-        signed = _Jws.sign(payload, key=self._jwk, alg=self._algorithm, **header)
-        return str(signed.json_dumps()).encode()
+        """A flattened JWS over `payload` (b"" for POST-as-GET), by `kid` or, without an account URL, by `jwk`.
+
+        By `kid`, as all but the first few requests are, it is put together here (RFC 7515 §7.2.2): the library's objects
+        for it take five times as long as the signature.
+        """
+        if account_url is None:
+            named: dict[str, Any] = {"nonce": nonce, "url": url}
+            signed = _Jws.sign(payload, key=self._jwk, alg=self._algorithm, **named)
+            return str(signed.json_dumps()).encode()
+        header = {"alg": self._algorithm.name, "kid": account_url, "nonce": nonce, "url": url}
+        protected = josepy.encode_b64jose(json.dumps(header).encode())
+        body = josepy.encode_b64jose(payload)
+        signature = self._algorithm.sign(self._jwk.key, f"{protected}.{body}".encode())
+        parts = {"protected": protected, "payload": body, "signature": josepy.encode_b64jose(signature)}
+        return json.dumps(parts).encode()
 
 
 class CertificateKey(SigningKey):
@@ -131,6 +143,12 @@ class AccountKey(SigningKey):
     def dns_01_value(self, token: str) -> str:
         """RFC 8555 §8.4: base64url of the key authorization's SHA-256."""
         return str(josepy.encode_b64jose(hashlib.sha256(self.key_authorization(token).encode()).digest()))
+
+
+@lru_cache(maxsize=64)
+def account_key(pem: bytes) -> AccountKey:
+    """The key of an account, read once in a process: each walk of an order asks for it anew. Raises like AccountKey."""
+    return AccountKey(pem)
 
 
 def tidy_hmac(pasted: str) -> str:
