@@ -18,6 +18,8 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import error_from_result
 
 Values = Sequence[Any] | dict[str, Any]
+# A statement, and the types of its values as the server knows them.
+Key = tuple[str, tuple[int, ...]]
 
 # Each takes memory at the server; what comes after so many goes through a cursor.
 MOST = 400
@@ -35,8 +37,9 @@ class ReadyStatements:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._adapting = Transformer(connection)
-        # Once asked, a statement is worth preparing when it is asked again: until then its name is "".
-        self._names: dict[tuple[str, tuple[int, ...]], bytes] = {}
+        self._names: dict[Key, bytes] = {}
+        # A statement is worth preparing when it is asked again before so many others were asked once.
+        self._asked_once: set[Key] = set()
         self._made = 0
 
     def run(self, sql: str, values: Values) -> tuple[list[tuple[Any, ...]], int]:
@@ -49,23 +52,28 @@ class ReadyStatements:
 
     def forget(self) -> None:
         """What the server has forgotten, or can no longer use as it is, is prepared anew under another name."""
-        self._names = dict.fromkeys(self._names, b"")
+        self._asked_once, self._names = set(self._names), {}
 
     def _name(self, sql: str, text: bytes) -> bytes:
         types = tuple(self._adapting.types or ())
         key = (sql, types)
         known = self._names.get(key)
-        if known:
+        if known is not None:
             return known
-        if known is None:
-            if len(self._names) < MOST:
-                self._names[key] = b""
+        if key not in self._asked_once or len(self._names) == MOST:
+            self._ask_once(key)
             raise NotReady(sql)
         self._made += 1
         name = f"ready{self._made}".encode()
         _check(self._connection, self._connection.pgconn.prepare(name, text, types))
+        self._asked_once.discard(key)
         self._names[key] = name
         return name
+
+    def _ask_once(self, key: Key) -> None:
+        if len(self._asked_once) == MOST:
+            self._asked_once.clear()
+        self._asked_once.add(key)
 
     def _read(self, result: Any) -> tuple[list[tuple[Any, ...]], int]:
         _check(self._connection, result)

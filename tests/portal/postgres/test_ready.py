@@ -1,131 +1,30 @@
-"""The PostgreSQL connection as the portal uses it, against a real server: found broken before it is used, and no message too long."""
+"""Ready statements by the short way, against a real server: they do what a cursor does, and survive what happens to one."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import IntegrityError, OperationalError
-from django.db.transaction import Atomic, TransactionManagementError
+from django.db.transaction import TransactionManagementError, atomic
 from django.db.utils import ConnectionHandler
 from django.test.utils import CaptureQueriesContext
 from psycopg.types.json import Jsonb
 
 from leases import is_away
 from portal.env import database
-from portal.postgres.base import MOST_VALUES
 from portal.postgres.ready import MOST
-from tests.servers import running_postgres
+from tests.portal.postgres.asking import another_request, ask, end_session
 
 pytestmark = pytest.mark.server
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as name:
-        Path(name).chmod(0o755)
-        with running_postgres(Path(name) / "postgres") as running:
-            yield running
-
-
-@pytest.fixture
-def connection(url: str, django_db_blocker: Any) -> Iterator[Any]:
-    """Of this test's own server: none of the databases that tests are kept from."""
-    made: Any = ConnectionHandler({"default": database(url)})["default"]
-    with django_db_blocker.unblock():
-        yield made
-        made.close()
-
-
-def ask(connection: Any, sql: str, *values: object) -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchone()[0]
-
-
-def end_session(url: str, pid: int) -> None:
-    with psycopg.connect(url, autocommit=True) as other:
-        other.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
-
-
-def another_request(connection: Any) -> None:
-    """What Django does between two requests."""
-    connection.close_if_unusable_or_obsolete()
-    connection.health_check_done = False
-    connection.close_if_unusable_or_obsolete()
-
-
-def test_a_kept_connection_is_used_again_without_being_asked(connection):
-    first = ask(connection, "SELECT pg_backend_pid()")
-    with connection.execute_wrapper(forbidden):
-        another_request(connection)
-        connection.ensure_connection()
-        assert connection.is_usable()
-    assert ask(connection, "SELECT pg_backend_pid()") == first
-
-
-def forbidden(*args: object) -> None:
-    raise AssertionError("the server was asked")
-
-
-def test_one_that_the_server_has_ended_is_replaced_before_anything_is_lost(connection, url):
-    first = ask(connection, "SELECT pg_backend_pid()")
-    end_session(url, first)
-    assert not connection.is_usable()
-    another_request(connection)
-    assert ask(connection, "SELECT pg_backend_pid()") != first
-
-
-def test_a_word_of_the_server_does_not_make_a_connection_unusable(connection):
-    """A notice or a changed setting also leaves something to be read: then the server is asked after all."""
-    ask(connection, "SELECT 1")
-    with connection.cursor() as cursor:
-        cursor.execute("LISTEN news")
-        with psycopg.connect(connection.connection.info.dsn, autocommit=True) as other:
-            other.execute("NOTIFY news, 'hello'")
-    assert connection.is_usable()
-    assert ask(connection, "SELECT 2") == 2
-
-
-def test_a_closed_one_and_none_are_not_usable(connection):
-    assert not connection.is_usable()
-    ask(connection, "SELECT 1")
-    connection.connection.close()
-    assert not connection.is_usable()
-
-
-@pytest.mark.parametrize("count", [1, 40_000])
-def test_more_rows_than_one_message_can_carry_are_stored_all(connection, count):
-    rows = [(n, "x") for n in range(count)]
-    most = connection.ops.bulk_batch_size(["id", "word"], rows)
-    assert 1 <= most * 2 <= MOST_VALUES
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMPORARY TABLE thing (id int, word text)")
-        for begin in range(0, count, most):
-            part = rows[begin : begin + most]
-            values = [value for row in part for value in row]
-            cursor.execute(f"INSERT INTO thing VALUES {', '.join(['(%s, %s)'] * len(part))}", values)
-    assert ask(connection, "SELECT count(*) FROM thing") == count
-
-
-def test_one_value_more_than_that_is_refused_by_the_server(connection):
-    """Why there is a limit at all."""
-    places = ", ".join(["%s"] * (MOST_VALUES + 1))
-    with pytest.raises(Exception, match=r"65535|parameters"):
-        ask(connection, f"SELECT array_length(ARRAY[{places}]::int[], 1)", *range(MOST_VALUES + 1))
-
-
-# --- the short way ------------------------------------------------------------------------------------------------
 
 THING = "CREATE TABLE IF NOT EXISTS thing (id bigint PRIMARY KEY, word text UNIQUE, facts jsonb)"
 ADD = "INSERT INTO thing (id, word) VALUES (%s, %s)"
@@ -176,8 +75,8 @@ def test_what_is_asked_once_is_not_kept_at_the_server_and_no_more_than_so_many_a
     for number in range(MOST + 50):
         connection.run_ready(f"SELECT {number}", [])
     assert prepared_by(connection) == set()
-    for _time in range(2):
-        for number in range(MOST + 50):
+    for number in range(MOST + 50):
+        for _time in range(3):
             assert connection.run_ready(f"SELECT {number}", []) == ([(number,)], 1)
     assert len(prepared_by(connection)) == MOST
 
@@ -204,33 +103,21 @@ def test_an_error_is_the_one_that_a_cursor_raises_and_the_transaction_is_broken_
     with pytest.raises(IntegrityError, match="thing_pkey") as caught:
         thing.run_ready(ADD, [1, "new"])
     assert caught.value.__cause__.sqlstate == "23505"
-    with pytest.raises(IntegrityError), transaction_of(thing):
+    with pytest.raises(IntegrityError), atomic():
         thing.run_ready(ADD, [1, "new"])
-    with transaction_of(thing):
-        with pytest.raises(IntegrityError), transaction_of(thing):
+    with atomic():
+        with pytest.raises(IntegrityError), atomic():
             thing.run_ready(ADD, [1, "new"])
         thing.run_ready(ADD, [7, "after the savepoint"])
     assert ask(thing, "SELECT count(*) FROM thing") == 4
-    with transaction_of(thing):
+    with atomic():
         thing.set_rollback(True)
         with pytest.raises(TransactionManagementError):
             thing.run_ready(ADD, [8, "never"])
 
 
-def transaction_of(connection: Any) -> Any:
-    """An atomic block of this connection, which Django does not know by an alias."""
-    return Atomic("default", savepoint=True, durable=False)
-
-
-@pytest.fixture(autouse=True)
-def known_as_default(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if "connection" in request.fixturenames:
-        made = request.getfixturevalue("connection")
-        monkeypatch.setattr("django.db.transaction.get_connection", lambda using=None: made)
-
-
 def test_what_a_transaction_wrote_is_there_after_it_and_gone_after_its_failure(thing, url):
-    with transaction_of(thing):
+    with atomic():
         for number in range(3):
             thing.run_ready(ADD, [number, f"w{number}"])
         assert seen_from_outside(url) == 0
@@ -242,7 +129,7 @@ def test_what_a_transaction_wrote_is_there_after_it_and_gone_after_its_failure(t
 
 
 def write_and_fail(connection: Any) -> None:
-    with transaction_of(connection):
+    with atomic():
         connection.run_ready(ADD, [9, "w9"])
         raise ZeroDivisionError
 
@@ -268,9 +155,9 @@ def test_a_savepoint_that_is_given_up_takes_no_statement_with_it(thing):
             cursor.execute("SELECT 'the driver prepares this one'")
     for number in range(3):
         thing.run_ready(ADD, [number, f"w{number}"])
-    with transaction_of(thing):
+    with atomic():
         for number in (1, 2):
-            with pytest.raises(IntegrityError), transaction_of(thing):
+            with pytest.raises(IntegrityError), atomic():
                 thing.run_ready(ADD, [number, "again"])
         assert ask(thing, "SELECT 'the driver prepares this one'")
         thing.run_ready(ADD, [9, "w9"])
@@ -326,7 +213,7 @@ def test_one_that_goes_away_within_a_transaction_or_before_it_says_so_too(thing,
 
 
 def write_and_lose(connection: Any, url: str, pid: int) -> None:
-    with transaction_of(connection):
+    with atomic():
         end_session(url, pid)
         connection.run_ready(ADD, [1, "x"])
 
