@@ -14,17 +14,22 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 from benchmarks.line import Line
 from benchmarks.scale import TINY, Scale
+from benchmarks.stage import CaLockedUp
 from runner.installation import ROOT
 
 EIGHT = ("throughput", "latency", "economy", "rsa", "duescan", "crowd", "pages", "memory")
 # Ours alone, against a time rather than a peer: what a customer feels.
 OTHERS = ("walk", "survey")
 SECONDS_EACH = 420
+NOT_MEASURED = "not measured"
+# An exit status (EX_TEMPFAIL): worth another try.
+CA_LOCKED_UP = 75
 
 
 def main() -> int:
@@ -41,8 +46,7 @@ def main() -> int:
     wanted = {f.name: getattr(given, f.name) for f in fields(Scale) if getattr(given, f.name) is not None}
     scale = replace(scale, **wanted)
     if given.json:
-        print(importlib.import_module(f"benchmarks.{given.names[0]}").measure(scale).as_json(), flush=True)
-        return 0
+        return measure(given.names[0], scale)
     return report(given.names or list(EIGHT), scale)
 
 
@@ -66,8 +70,25 @@ def report(names: list[str], scale: Scale) -> int:
     return 1 if missed else 0
 
 
+def measure(name: str, scale: Scale) -> int:
+    """Measure in this very process, and print the line as JSON."""
+    try:
+        line: Line = importlib.import_module(f"benchmarks.{name}").measure(scale)
+    except CaLockedUp:
+        traceback.print_exc()
+        return CA_LOCKED_UP
+    print(line.as_json(), flush=True)
+    return 0
+
+
 def run(name: str, scale: Scale) -> Line:
-    """Run one in its own process: what it sets up, and what breaks in it, touches no other."""
+    """Run one in its own process: what it sets up, and what breaks in it, touches no other. A CA that locks up is started anew once."""
+    line, ended = _run_once(name, scale)
+    return _run_once(name, scale)[0] if ended == CA_LOCKED_UP else line
+
+
+def _run_once(name: str, scale: Scale) -> tuple[Line, int | None]:
+    """Return what was measured, and the exit status."""
     words = [word for f in fields(scale) for word in (f"--{f.name}", str(getattr(scale, f.name)))]
     command = [sys.executable, "-m", "benchmarks", name, "--json", *words]
     # The errors go to a file: a pipe that nobody empties would stop a benchmark that has much to say.
@@ -75,15 +96,15 @@ def run(name: str, scale: Scale) -> Line:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
         try:
             out = process.communicate(timeout=SECONDS_EACH)[0]
-            return Line.from_json(out.strip().splitlines()[-1])
+            return Line.from_json(out.strip().splitlines()[-1]), 0
         except subprocess.TimeoutExpired:
             why = [f"not done after {SECONDS_EACH} s"]
         except (IndexError, ValueError, TypeError):
             errors.seek(0)
-            why = errors.read().strip().splitlines()[-6:]
+            why = errors.read().strip().splitlines()[-12:]
         finally:
             _end(process)
-    return Line(name, "not measured", "", "-", "", False, "", why)
+    return Line(name, NOT_MEASURED, "", "-", "", False, "", why), process.returncode
 
 
 def _end(process: subprocess.Popen[str]) -> None:

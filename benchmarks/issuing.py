@@ -46,7 +46,7 @@ def issue(stage: Stage, count: int, **kwargs: Any) -> Round:
         # Asked seldom: what this very process takes from the cores is missing to those that are measured.
         stage.wait(settled, 30 + count * SECONDS_EACH, pause=0.25)
     except TooSlow as error:
-        raise TooSlow(f"{error}\n{_standing(mine)}") from error
+        raise type(error)(f"{error}\n{_standing(mine)}") from error
     issued = list(Certificate.objects.filter(issuance__in=mine).values_list("issued_at", flat=True))
     if len(issued) != count:
         raise RuntimeError(f"{len(issued)} certificates for {count} orders")

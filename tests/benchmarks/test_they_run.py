@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from pathlib import Path
+import os
+import signal
 
 import pytest
 
-from benchmarks.__main__ import EIGHT
+from benchmarks.__main__ import EIGHT, NOT_MEASURED, run
 from benchmarks.line import Line
-from benchmarks.scale import Scale
+from benchmarks.scale import TINY, Scale
+from benchmarks.stage import CaLockedUp, Stage, TooSlow
+from tests.contracts.ca import running_pebble
 
-ROOT = Path(__file__).resolve().parents[2]
 # The others do the same work and count something else of it: `make bench` runs them.
 LIKE_THROUGHPUT = {"economy", "rsa", "crowd"}
 
@@ -22,10 +21,8 @@ LIKE_THROUGHPUT = {"economy", "rsa", "crowd"}
 @pytest.mark.town
 @pytest.mark.parametrize("name", [name for name in EIGHT if name not in LIKE_THROUGHPUT])
 def test_a_benchmark_measures_something(name):
-    command = [sys.executable, "-m", "benchmarks", name, "--tiny", "--json"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    line = Line(**json.loads(done.stdout.strip().splitlines()[-1]))
+    line = run(name, TINY)
+    assert line.ours != NOT_MEASURED, "\n".join(line.notes)
     assert line.name == name
     assert any(character.isdigit() for character in line.ours)
     assert line.target
@@ -42,3 +39,19 @@ def test_a_line_says_what_was_missed():
     line.ok = False
     assert "MISSED" in line.text()
     assert Line.from_json(line.as_json()) == line
+
+
+@pytest.mark.town
+def test_a_ca_that_has_locked_up_is_told_from_work_that_is_slow(tmp_path, monkeypatch):
+    monkeypatch.setattr("benchmarks.stage.CA_SECONDS", 2.0)
+    with running_pebble(tmp_path) as ca:
+        stage = Stage(tmp_path, ca, {})
+        with pytest.raises(TooSlow) as slow:
+            stage.wait(lambda: False, 0.1)
+        assert not isinstance(slow.value, CaLockedUp)
+        os.kill(ca.process.pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(CaLockedUp):
+                stage.wait(lambda: False, 0.1)
+        finally:
+            os.kill(ca.process.pid, signal.SIGCONT)
