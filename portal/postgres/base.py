@@ -81,7 +81,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         `sql` has its places as a cursor's has. Wrappers of executions see it (with no cursor in their context).
         """
         if self.queries_logged:
-            return self._run_by_cursor(sql, values, many=False, context={})
+            return _answer(self.cursor(), sql, values)
         self.validate_thread_sharing()
         self.ensure_connection()
         self.validate_no_broken_transaction()
@@ -94,27 +94,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _run(self, sql: str, values: Values, many: bool, context: Any) -> Answer:
         ready, connection = self._ready, self.connection
         if ready is None or not connection.autocommit:
-            return self._run_unwrapped(sql, values)
+            return self._by_cursor(sql, values)
         try:
             return ready.run(sql, values)
         except NotReady:
-            return self._run_unwrapped(sql, values)
+            return self._by_cursor(sql, values)
         except STALE:
             ready.forget()
             if self.in_atomic_block:
                 raise
-            return self._run_unwrapped(sql, values)
+            return self._by_cursor(sql, values)
 
-    def _run_unwrapped(self, sql: str, values: Values) -> Answer:
+    def _by_cursor(self, sql: str, values: Values) -> Answer:
         """By a cursor of the driver's: whoever wraps executions has seen it already."""
-        with self.create_cursor() as cursor:
-            cursor.execute(sql, values)
-            return (cursor.fetchall() if cursor.description else []), cursor.rowcount
-
-    def _run_by_cursor(self, sql: str, values: Values, many: bool, context: Any) -> Answer:
-        with self.cursor() as cursor:
-            cursor.execute(sql, values)
-            return (cursor.fetchall() if cursor.description else []), cursor.rowcount
+        return _answer(self.create_cursor(), sql, values)
 
     # --- transactions ------------------------------------------------------------------------------------------
 
@@ -156,3 +149,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _end(self, word: bytes) -> None:
         if self.connection.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
             command(self.connection, word)
+
+
+def _answer(cursor: Any, sql: str, values: Values) -> Answer:
+    with cursor:
+        cursor.execute(sql, values)
+        return (cursor.fetchall() if cursor.description else []), cursor.rowcount
