@@ -47,6 +47,7 @@ class ReadyStatements:
         text, order = _numbered(sql)
         given: Any = values if order is None else [values[name] for name in order]  # type: ignore[call-overload]
         sent: Any = self._adapting.dump_sequence(given, _automatic(len(given)))
+        _be_free(self._connection)
         name = self._name(sql, text)
         return self._read(self._connection.pgconn.exec_prepared(name, sent, self._adapting.formats))
 
@@ -86,8 +87,15 @@ class ReadyStatements:
 
 
 def command(connection: psycopg.Connection[Any], word: bytes) -> None:
-    """Send BEGIN, COMMIT or ROLLBACK. Raises psycopg.Error."""
+    """Send what takes and brings no values (BEGIN, COMMIT, ROLLBACK TO). Raises psycopg.Error."""
+    _be_free(connection)
     _check(connection, connection.pgconn.exec_(word))
+
+
+def _be_free(connection: psycopg.Connection[Any]) -> None:
+    """Somebody was interrupted while the server worked: libpq would wait for the end of that, however long it takes."""
+    if connection.pgconn.transaction_status == pq.TransactionStatus.ACTIVE:
+        raise psycopg.OperationalError("the connection is busy with another command")
 
 
 def _check(connection: psycopg.Connection[Any], result: Any) -> None:

@@ -218,6 +218,26 @@ def write_and_lose(connection: Any, url: str, pid: int) -> None:
         connection.run_ready(ADD, [1, "x"])
 
 
+def test_after_an_interrupted_query_nobody_waits_for_its_end(thing):
+    """As it was with psycopg alone: the connection is of no use any more, and the next request opens another."""
+    for _time in range(2):
+        thing.run_ready("SELECT count(*) FROM thing", [])
+    thing.connection.pgconn.send_query(b"SELECT pg_sleep(8)")
+    for use in (
+        lambda: thing.run_ready("SELECT count(*) FROM thing", []),
+        lambda: thing.run_ready("SELECT count(*) + 1 FROM thing", []),
+        lambda: thing._savepoint_rollback("s1"),
+        thing._start_transaction_under_autocommit,
+        thing.rollback,
+    ):
+        began = time.monotonic()
+        with pytest.raises(OperationalError, match=r"busy|progress"):
+            use()
+        assert time.monotonic() - began < 2
+    thing.close()
+    assert thing.run_ready("SELECT count(*) FROM thing", []) == ([(0,)], 1)
+
+
 def test_who_wraps_executions_and_who_counts_queries_sees_ready_statements_too(thing):
     seen: list[str] = []
 
