@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import requests
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -16,6 +17,7 @@ from tests.browser.settlers import PASSWORD
 from tests.browser.watch import Watch
 
 CARD, DECLINED_CARD = "4242 4242 4242 4242", "4000 0000 0000 0002"
+_OVERTAKEN = re.compile("ERR_ABORTED|interrupted by another navigation")
 
 
 class Person:
@@ -27,7 +29,14 @@ class Person:
     # --- Reading and pressing ---------------------------------------------------------------------------
 
     def open(self, path: str) -> None:
-        self.page.goto(path)
+        """Go there; once more where the page now left loads itself anew in the same moment, which ends our going."""
+        try:
+            self.page.goto(path)
+        except PlaywrightError as error:
+            if not _OVERTAKEN.search(error.message):
+                raise
+            self.page.wait_for_load_state()
+            self.page.goto(path)
 
     def see(self, name: str) -> None:
         self.gallery.look(self.page, name, self.watch)
