@@ -32,7 +32,7 @@ test-fast: $(VENV)/ready-to-test ## the tests that start no program
 lint: $(VENV)/ready-to-test ## ruff, mypy, import contract, Django's checks, missing migrations
 	@bin/lint
 
-bench: $(VENV)/ready-to-test ## the eight benchmarks, as ratios against a peer or a limit in the same run (about 15 minutes)
+bench: $(VENV)/ready-to-test ## the eight benchmarks, as ratios against a peer or a limit in the same run (about 20 minutes)
 	@bin/setup bench
 	@$(PY) -m benchmarks
 

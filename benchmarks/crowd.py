@@ -91,7 +91,8 @@ def _crowd(count: int) -> None:
     urls = [f"https://ca.example/{run}/{number}" for number in range(count)]
     orders = AcmeOrder.objects.bulk_create(
         AcmeOrder(
-            issuance=issuance, account=account, url=url, authorization_urls=[f"{url}/authz"], waiting_for="customer",
+            issuance=issuance, owner_id=issuance.plan.owner_id, account=account, url=url,
+            authorization_urls=[f"{url}/authz"], waiting_for="customer",
             created_at=since, intent_at=since, due_at=now + timedelta(minutes=10, seconds=number % 600),
             expires_at=now + timedelta(days=6),
         )

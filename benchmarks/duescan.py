@@ -156,12 +156,13 @@ def _due_ones() -> None:
     AcmeOrder.objects.bulk_create(
         AcmeOrder(
             issuance=issuance,
+            owner_id=issuance.plan.owner_id,
             account=account,
             attempt=31_000,
             created_at=now,
             due_at=now - timedelta(seconds=n),
         )
-        for n, issuance in enumerate(Issuance.objects.order_by("pk")[:DUE])
+        for n, issuance in enumerate(Issuance.objects.select_related("plan").order_by("pk")[:DUE])
     )
 
 

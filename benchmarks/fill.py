@@ -56,7 +56,7 @@ def session_of(user: Any) -> str:
 
     store = SessionStore()
     store["_auth_user_id"] = str(user.pk)
-    store["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+    store["_auth_user_backend"] = "accounts.backends.ByName"
     store["_auth_user_hash"] = user.get_session_auth_hash()
     store["account_authentication_methods"] = [
         {"method": "password", "at": timezone.now().timestamp(), "email": user.email}
@@ -177,7 +177,8 @@ def _asked(plans: list[Any], names: list[str], at: list[Any], shelf: Shelf) -> l
     now = shelf.now
     AcmeOrder.objects.bulk_create(
         AcmeOrder(
-            issuance=i, account=shelf.account, url=f"https://ca.example/{i.pk}", status="valid", waiting_for="",
+            issuance=i, owner_id=i.plan.owner_id, account=shelf.account, url=f"https://ca.example/{i.pk}",
+            status="valid", waiting_for="",
             created_at=now, answered_at=now, finalizing_at=now, ended_at=now,
         )
         for i in issuances

@@ -32,6 +32,7 @@ PEBBLE = {
     "PEBBLE_AUTHZREUSE": "0",
 }
 WORKERS = 2
+NOT_INSTALLED = ROOT / "benchmarks" / "not_installed"
 # Longer than any request takes that it answers at all.
 CA_SECONDS = 20.0
 
@@ -107,9 +108,12 @@ class Stage:
             self.processes.check()
             if time.monotonic() > end:
                 tails = "\n".join(self.processes.tail(name) for name, _process in self.processes.running)
-                why = TooSlow if asyncio.run(self._ca_writes()) else CaLockedUp
-                raise why(f"not done after {seconds:.0f} s\n{tails}")
+                raise self._too_slow(f"not done after {seconds:.0f} s\n{tails}")
             time.sleep(pause)
+
+    def _too_slow(self, what: str) -> TooSlow:
+        """Return CaLockedUp where the CA has stopped by itself."""
+        return TooSlow(what) if asyncio.run(self._ca_writes()) else CaLockedUp(what)
 
     async def _ca_writes(self) -> bool:
         context = ssl.create_default_context(cadata=self.ca.roots_pem)
@@ -131,12 +135,20 @@ class Stage:
         for process in running:
             assert process.stdout is not None
             process.stdout.readline()
-        results = [json.loads(process.communicate(timeout=300)[0]) for process in _told(running)]
+        results = [self._result(process) for process in _told(running)]
         scale = count / (each * processes)
         return {
             "seconds": max(result["seconds"] for result in results) * scale,
             "cpu": sum(result["cpu"] for result in results) * scale,
         }
+
+    def _result(self, process: subprocess.Popen[str]) -> dict[str, float]:
+        """What a bare loop measured. Raises TooSlow, CaLockedUp."""
+        out = process.communicate(timeout=300)[0]
+        if process.returncode != 0:
+            raise self._too_slow("a bare loop broke off")
+        result: dict[str, float] = json.loads(out)
+        return result
 
 
 def _told(running: list[subprocess.Popen[str]]) -> list[subprocess.Popen[str]]:
@@ -172,6 +184,7 @@ def stage(**extra: str) -> Iterator[Stage]:
             "ACME_DIRECTORY_URL": ca.directory_url,
             "ACME_CA_BUNDLE": str(folder / "roots.pem"),
             "PYTHONUNBUFFERED": "1",
+            "PYTHONPATH": str(NOT_INSTALLED),
             **extra,
         }
         here = Stage(folder, ca, env)

@@ -26,7 +26,7 @@ class Seen:
 
 
 class Look:
-    """A look at several kinds: `kinds` holds (model, path to the rows' owner or ""), `most` limits the rows of each."""
+    """A look at several kinds: `kinds` holds (model, column of the rows' owner or ""), `most` limits the rows of each."""
 
     def __init__(self, kinds: Iterable[tuple[type[models.Model], str]], most: int) -> None:
         self.kinds = tuple(kinds)
@@ -45,7 +45,7 @@ class Look:
             seen, (model, path) = found[number], self.kinds[number]
             due_at = moments(stored)
             if due_at <= now:
-                mine = _owner(model, path).to_python(owner) if path else None
+                mine = _owner(model, path).target_field.to_python(owner) if path else None
                 seen.due.append((_key(model).to_python(key), mine))
             elif seen.soon is None:
                 seen.soon = due_at
@@ -78,35 +78,14 @@ def sentence(kinds: tuple[tuple[type[models.Model], str], ...], most: int) -> st
 
 
 def _part(number: int, model: type[models.Model], path: str, most: int) -> str:
-    """The rows are limited first and their owners looked up then: so no plan can begin with the owners."""
     key = _key(model).column
-    table = f'"{model._meta.db_table}"'
-    link, owner = _owner_sql(model, path) if path else ("", "NULL")
-    columns = ", ".join(dict.fromkeys(f'"{name}"' for name in (key, link, "due_at") if name))
+    owner = f'CAST("{_owner(model, path).column}" AS text)' if path else "NULL"
+    # In brackets of its own: SQLite takes no ORDER BY within a UNION otherwise.
     return (
-        f'SELECT {number}, CAST(q."{key}" AS text), {owner}, q.due_at FROM (SELECT {columns} FROM {table}'  # noqa: S608 - names of our own
+        f'SELECT * FROM (SELECT {number}, CAST("{key}" AS text), {owner}, due_at FROM "{model._meta.db_table}"'  # noqa: S608 - names of our own
         " WHERE due_at IS NOT NULL AND due_at <= %(until)s AND (lease_until IS NULL OR lease_until < %(now)s)"
-        f" ORDER BY due_at LIMIT {int(most)}) q"
+        f" ORDER BY due_at LIMIT {int(most)}) q{number}"
     )
-
-
-def _owner_sql(model: type[models.Model], path: str) -> tuple[str, str]:
-    """Return the column of the row that leads to its owner, and the owner's key as an SQL expression."""
-    *steps, last = path.split("__")
-    first: Any = model._meta.get_field(steps[0] if steps else last.removesuffix("_id"))
-    if not steps:
-        return first.column, f'CAST(q."{first.column}" AS text)'
-    tables, before, step = [], f'q."{first.column}"', first
-    for depth, name in enumerate([*steps[1:], last.removesuffix("_id")]):
-        other = step.related_model
-        tables.append(
-            (f'"{other._meta.db_table}" t{depth}', f't{depth}."{step.target_field.column}" = {before}')
-        )
-        step = other._meta.get_field(name)
-        before = f't{depth}."{step.column}"'
-    source = ", ".join(table for table, _on in tables)
-    joined = " AND ".join(on for _table, on in tables)
-    return first.column, f"(SELECT CAST({before} AS text) FROM {source} WHERE {joined})"  # noqa: S608 - names of our own
 
 
 @lru_cache(maxsize=64)
@@ -116,12 +95,7 @@ def _key(model: type[models.Model]) -> Any:
 
 @lru_cache(maxsize=64)
 def _owner(model: type[models.Model], path: str) -> Any:
-    """Return the field whose values the owners are."""
-    *steps, last = path.split("__")
-    for name in steps:
-        model = model._meta.get_field(name).related_model  # type: ignore[assignment]  # paths lead over foreign keys
-    found: Any = model._meta.get_field(last.removesuffix("_id"))
-    return found.target_field
+    return model._meta.get_field(path.removesuffix("_id"))
 
 
 def _moments(connection: Any, model: type[models.Model]) -> Any:

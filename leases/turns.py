@@ -9,10 +9,10 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any
 
 # Owners remembered; one that is forgotten is served as if it came for the first time.
-MOST = 10_000
+MOST = 2_000
 # So often it is looked who waits behind a backlog, and never for more than this part of the time.
-LOOK_SECONDS = 0.5
-LOOK_PART = 20
+LOOK_SECONDS = 1.0
+LOOK_PART = 40
 
 
 class Turns:

@@ -14,7 +14,7 @@ from pathlib import Path
 from queue import Empty
 from typing import Any, TypeVar
 
-from kombu.transport import TRANSPORT_ALIASES, filesystem
+from kombu.transport import filesystem
 from kombu.utils.json import dumps
 
 Found = TypeVar("Found")
@@ -58,8 +58,3 @@ def _when_whole(read: Callable[[], Found]) -> Found:
 
 class Transport(filesystem.Transport):
     Channel = Channel
-
-
-def install() -> None:
-    """Make it what `filesystem://` means in this process."""
-    TRANSPORT_ALIASES["filesystem"] = "portal.broker:Transport"

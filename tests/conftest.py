@@ -37,11 +37,18 @@ from certificates.issuance import pace
 from outbound import Call, unwatch, watch
 from outbound.calls import Moment
 from tests.on_postgres import ONLY_DATABASE, PAGES, WITHOUT_PAGES
+from validation import caa
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 # On a machine that is busy an example may take its time: that is no fault of what is tried with it.
 tried.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 tried.load_profile("house")
+# A test that empties the cache must not empty it under the one that runs beside it: a folder, or a Redis database, each.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    own = 1 + int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    settings.CACHES["default"]["LOCATION"] = (
+        f"{settings.CACHES['default']['LOCATION'].removesuffix('/0')}/{own}"
+    )
 # Half a second for each password is what production wants of its hasher, and no test does.
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher", *settings.PASSWORD_HASHERS]
 # record_property(COUNTED, (table, what, how many)): added up over all tests, and printed at the end of the run.
@@ -173,3 +180,8 @@ def _no_ca_is_known_to_be_quick() -> None:
 def _lines_tell_of_this_test_only() -> None:
     """The engine binds ids to the lines that follow, and the sweep forgets them; a test may call it without a sweep."""
     clear_contextvars()
+
+
+@pytest.fixture(autouse=True)
+def _no_suffix_is_known_to_be_bare() -> None:
+    caa.BARE.forget()

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from identifiers import suffixes
 from validation.answers import Answer
+from validation.bare_suffixes import BareSuffixes
 from validation.caa_records import CaaRecord, admitting, deciding_tag, verdict
 from validation.problems import Finding
 from validation.providers import recognised
 from validation.resolver import Resolver
 
+BARE = BareSuffixes()
 _ALLOWING = frozenset({"caa_none", "caa_allows", "caa_no_issuer"})
 
 
@@ -128,11 +130,15 @@ def _relevant(name: str, resolver: Resolver) -> tuple[Answer, bool]:
     labels = name.lower().removesuffix(".").split(".")
     answer = Answer(name=name, rdtype="CAA", zone="")
     for depth in range(len(labels)):
-        answer = resolver.caa(".".join(labels[depth:]))
+        at = ".".join(labels[depth:])
+        if BARE.has(resolver.asks, at):
+            continue
+        answer = resolver.caa(at)
         if answer.loop or answer.bogus or not answer.answered:
             return answer, True
         if answer.rdatas:
             return answer, False
+        BARE.learn(resolver.asks, at, answer)
     return answer, False
 
 

@@ -6,7 +6,7 @@ Everything that comes back is untrusted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from types import MappingProxyType
@@ -15,16 +15,15 @@ import dns.exception
 import dns.flags
 import dns.message
 import dns.name
-import dns.query
 import dns.rcode
 import dns.rdatatype
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from identifiers import suffixes
-from outbound import call
 from validation.addresses import IPNetwork, may_connect, networks
 from validation.answers import ANSWERED, Addresses, Answer, Delegation, Server, ServerAnswer
+from validation.conversing import CutShort, answers_over_tcp, converse
 from validation.deadline import Deadline
 from validation.replies import alias, final_rdatas, glue, name_of, rdatas, read, referred, text_of, why_of
 from validation.server_names import servers, system_resolvers
@@ -34,10 +33,8 @@ MAX_CHAIN = 8
 MAX_SERVERS = 4
 MAX_ADDRESSES = 8
 SECONDS_PER_SERVER = 2.0
-SECONDS_OVER_UDP = 1.0  # then the same server over TCP: a lost packet or a filtered UDP port is no finding
 SECONDS_OVER_TCP = 1.0  # for a question whose answer holds nobody up
 SECONDS = 8.0
-EDNS_PAYLOAD = 1232
 # A server that cannot read EDNS says one of these and is asked again in plain DNS (RFC 6891 §7).
 _WITHOUT_EDNS = {dns.rcode.FORMERR, dns.rcode.NOTIMP, dns.rcode.BADVERS}
 
@@ -83,6 +80,11 @@ class Resolver:
             deadline=deadline,
         )
 
+    @property
+    def asks(self) -> Hashable:
+        """Whose answers these are, for whoever remembers them."""
+        return self._nameservers, self._recursives, self._port
+
     def txt(self, name: str) -> Answer:
         """What every authoritative server says; values are each record's strings joined."""
         return self._lookup(name, "TXT", everywhere=True)
@@ -109,7 +111,7 @@ class Resolver:
             return ()
         budget = Deadline(self._deadline.at_most(SECONDS_OVER_TCP))
         with ThreadPoolExecutor(max_workers=len(servers)) as pool:
-            told = pool.map(lambda server: _answers_over_tcp(server, name, budget), servers)
+            told = pool.map(lambda server: answers_over_tcp(server, name, budget), servers)
             return tuple(server for server, answers in zip(servers, told, strict=True) if not answers)
 
     def fails_dnssec(self, name: str) -> str:
@@ -344,10 +346,10 @@ class Resolver:
         """Ask over UDP, over TCP where that is cut or silent; the reply, or a word for why there is none."""
         budget = Deadline(self._deadline.at_most(SECONDS_PER_SERVER))
         try:
-            reply = _converse(server, name, rdtype, flags, budget, edns=True)
+            reply = converse(server, name, rdtype, flags, budget, edns=True)
             if reply.rcode() in _WITHOUT_EDNS:
-                reply = _converse(server, name, rdtype, flags, budget, edns=False)
-        except _CutShort:
+                reply = converse(server, name, rdtype, flags, budget, edns=False)
+        except CutShort:
             return None, "NO_TCP"
         except dns.exception.Timeout:
             return None, "TIMEOUT"
@@ -356,45 +358,3 @@ class Resolver:
         except (dns.exception.DNSException, EOFError, ValueError):
             return None, "MALFORMED"
         return reply, ""
-
-
-def _answers_over_tcp(server: Server, name: str, budget: Deadline) -> bool:
-    query = dns.message.make_query(name, "SOA", use_edns=0, payload=EDNS_PAYLOAD)
-    try:
-        with call("dns", "SOA", server.address):
-            dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
-    except (dns.exception.DNSException, OSError, EOFError, ValueError):
-        return False
-    return True
-
-
-class _CutShort(Exception):
-    """The answer does not fit into a datagram, and TCP brings none."""
-
-
-def _converse(
-    server: Server, name: dns.name.Name, rdtype: str, flags: int, budget: Deadline, *, edns: bool
-) -> dns.message.Message:
-    """Raises dns.exception.DNSException, OSError and _CutShort."""
-    query = dns.message.make_query(
-        name, rdtype, use_edns=0 if edns else False, payload=EDNS_PAYLOAD if edns else None, flags=flags
-    )
-    if budget.passed:
-        raise dns.exception.Timeout
-    try:
-        with call("dns", rdtype, server.address):
-            return dns.query.udp(
-                query, server.address, port=server.port, timeout=budget.at_most(SECONDS_OVER_UDP),
-                ignore_unexpected=True, ignore_errors=True, raise_on_truncation=True,
-            )  # fmt: skip
-    except dns.message.Truncated:
-        cut = True
-    except dns.exception.Timeout:
-        cut = False
-        if budget.passed:
-            raise
-    try:
-        with call("dns", rdtype, server.address):
-            return dns.query.tcp(query, server.address, port=server.port, timeout=budget.remaining)
-    except (dns.exception.Timeout, OSError) as exc:
-        raise (_CutShort() if cut else exc) from None

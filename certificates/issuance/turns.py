@@ -101,7 +101,7 @@ class Queue:
             problem__limit=LimitKind.ORDERS,
         )
         rows = AcmeOrder.objects.filter(waits | Q(pk=self._order.pk)).annotate(rank=self._rank())
-        return list(rows.order_by("created_at", "pk").values_list("pk", "issuance__plan__owner_id", "rank"))
+        return list(rows.order_by("created_at", "pk").values_list("pk", "owner_id", "rank"))
 
     def _rank(self) -> Case:
         soon = Q(issuance__replaces__not_after__lt=self._now + ENDS_SOON)
@@ -118,7 +118,7 @@ class Queue:
         sent = AcmeOrder.objects.filter(
             account_id=self._order.account_id,
             intent_at__gt=since,
-            issuance__plan__owner__in={owner for _pk, owner, _rank in self._waiting},
+            owner__in={owner for _pk, owner, _rank in self._waiting},
         )
-        counted = sent.order_by().values_list("issuance__plan__owner_id").annotate(count=Count("pk"))
+        counted = sent.order_by().values_list("owner_id").annotate(count=Count("pk"))
         return Counter(dict(counted))

@@ -73,7 +73,9 @@ def request(
     try:
         with transaction.atomic():
             insert_all([issuance])
-            insert(AcmeOrder, issuance=issuance, account=account, attempt=1, created_at=now, due_at=now)
+            insert(
+                AcmeOrder, issuance=issuance, owner_id=plan.owner_id, account=account, attempt=1, created_at=now, due_at=now
+            )  # fmt: skip
             update(Activation, {"pk": activation.pk}, finished_at=now)
             record(
                 Action.ISSUANCE_REQUESTED,

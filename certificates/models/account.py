@@ -129,7 +129,13 @@ class CaAccount(models.Model):
         help_text=_("Each customer gets an account at the CA; this one is only their pattern."),
     )
     parent = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="children"
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="children",
+        db_index=False,
     )
     customer = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -209,7 +215,7 @@ class CaAccount(models.Model):
 class ProductIssuer(models.Model):
     """This account can fulfil this product; the lowest position is asked first."""
 
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="issuers")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="issuers", db_index=False)
     account = models.ForeignKey(CaAccount, on_delete=models.CASCADE, related_name="issuers")
     position = models.PositiveSmallIntegerField(_("position"), default=0)
     profile = models.CharField(

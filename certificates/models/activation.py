@@ -59,7 +59,7 @@ class Activation(models.Model):
 class ActivationName(models.Model):
     """One name the certificate shall carry, and how its owner wants to show control of it."""
 
-    activation = models.ForeignKey(Activation, on_delete=models.CASCADE, related_name="names")
+    activation = models.ForeignKey(Activation, on_delete=models.CASCADE, related_name="names", db_index=False)
     ascii = models.CharField(_("name"), max_length=253)
     wildcard = models.BooleanField(_("wildcard"), default=False)
     method = models.CharField(_("method"), max_length=20, choices=Method.choices, blank=True)

@@ -39,7 +39,9 @@ class Certificate(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     issuance = models.OneToOneField(Issuance, on_delete=models.PROTECT, related_name="certificate")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="certificates")
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     account = models.ForeignKey(
         CaAccount, on_delete=models.PROTECT, null=True, related_name="certificates", editable=False
     )
@@ -73,3 +75,14 @@ class Certificate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.names[0] if self.names else ''} {self.serial[:12]}"
+
+    @property
+    def revocation_under_way(self) -> bool:
+        """True from the request until the CA has revoked it, or has refused for certain."""
+        asked = getattr(self, "revocation", None)
+        return asked is not None and asked.under_way
+
+    @property
+    def revocation_refused(self) -> bool:
+        asked = getattr(self, "revocation", None)
+        return asked is not None and asked.refused

@@ -21,7 +21,7 @@ class LimitKind(models.TextChoices):
 class CaLimit(models.Model):
     """At most `amount` within any `seconds`. `renewals_exempt`: an order that replaces a certificate is not counted."""
 
-    account = models.ForeignKey(CaAccount, on_delete=models.CASCADE, related_name="limits")
+    account = models.ForeignKey(CaAccount, on_delete=models.CASCADE, related_name="limits", db_index=False)
     kind = models.CharField(_("what is counted"), max_length=10, choices=LimitKind.choices)
     amount = models.PositiveIntegerField(_("at most"), validators=[MinValueValidator(1)])
     seconds = models.PositiveIntegerField(_("within seconds"), validators=[MinValueValidator(1)])
@@ -42,7 +42,7 @@ class CaLimit(models.Model):
 class CaUse(models.Model):
     """One use of a limit of this account. Forgotten when its longest window has passed."""
 
-    account = models.ForeignKey(CaAccount, on_delete=models.CASCADE, related_name="uses")
+    account = models.ForeignKey(CaAccount, on_delete=models.CASCADE, related_name="uses", db_index=False)
     kind = models.CharField(max_length=10, choices=LimitKind.choices)
     subject = models.CharField(max_length=253, blank=True)
     at = models.DateTimeField()

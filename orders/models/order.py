@@ -75,6 +75,7 @@ class Order(models.Model):
         null=True,
         related_name="orders",
         verbose_name=_("owner"),
+        db_index=False,
     )
     state = models.CharField(_("state"), max_length=20, choices=State.choices, default=State.DRAFT)
     currency = models.CharField(_("currency"), max_length=3)
@@ -159,7 +160,7 @@ class OrderNameQuerySet(models.QuerySet["OrderName"]):
 class OrderName(models.Model):
     """One name of an item: the A-label without `*.`, and whether the wildcard is meant."""
 
-    item = models.ForeignKey(OrderItem, on_delete=models.CASCADE, related_name="names")
+    item = models.ForeignKey(OrderItem, on_delete=models.CASCADE, related_name="names", db_index=False)
     ascii = models.CharField(_("name"), max_length=253)
     wildcard = models.BooleanField(_("wildcard"), default=False)
     position = models.PositiveSmallIntegerField(default=0)

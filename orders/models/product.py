@@ -59,7 +59,7 @@ class Product(models.Model):
 class Price(models.Model):
     """All amounts are whole minor units (cents) of `currency`, for the whole term of `years`."""
 
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="prices")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="prices", db_index=False)
     years = models.PositiveSmallIntegerField(_("years"), validators=[MinValueValidator(1)])
     currency = models.CharField(_("currency"), max_length=3)
     amount = models.PositiveIntegerField(_("amount"))

@@ -100,6 +100,8 @@ def _is_secret(field: str) -> bool:
 
 
 def _cleaned(value: Any, depth: int = 0) -> Any:
+    if type(value) is str:  # most are, and every line has a dozen
+        return clean(value)
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, bytes | bytearray | memoryview):

@@ -50,7 +50,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """
 
     ops_class = DatabaseOperations
-    _ready: ReadyStatements | None = None
 
     def get_connection_params(self) -> Any:
         params = super().get_connection_params()
@@ -61,8 +60,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
         # None where a pooler hands each transaction another connection (`prepared=off`).
-        self._ready = ReadyStatements(connection) if connection.prepare_threshold is not None else None
-        connection.ready = self._ready
+        connection.ready = ReadyStatements(connection) if connection.prepare_threshold is not None else None
         return connection
 
     def is_usable(self) -> bool:
@@ -92,8 +90,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return run(sql, values, False, {"connection": self, "cursor": None})
 
     def _run(self, sql: str, values: Values, many: bool, context: Any) -> Answer:
-        ready, connection = self._ready, self.connection
-        if ready is None or not connection.autocommit:
+        ready: ReadyStatements | None = self.connection.ready
+        if ready is None or not self.connection.autocommit:
             return self._by_cursor(sql, values)
         try:
             return ready.run(sql, values)
@@ -151,6 +149,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             command(self.connection, word)
 
 
+# As leases/wire.py does: this module is imported while the database is first asked for, when `leases` cannot be.
 def _answer(cursor: Any, sql: str, values: Values) -> Answer:
     with cursor:
         cursor.execute(sql, values)

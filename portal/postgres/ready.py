@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +24,10 @@ Key = tuple[str, tuple[int, ...]]
 
 # Each takes memory at the server; what comes after so many goes through a cursor.
 MOST = 400
+# After five uses the server settles on a plan, and keeps it however far a table grows until somebody counts its rows:
+# one made for an empty table reads all of a full one. So it has to plan anew after so many uses, then ever more seldom.
+FIRST_LIFE = 64
+LONGER = 8
 _GOOD = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 _PLACE = re.compile(r"%(?:\((\w+)\)s|s|%)")
 
@@ -31,13 +36,22 @@ class NotReady(Exception):
     """The statement must go through a cursor this time."""
 
 
+@dataclass(slots=True)
+class Prepared:
+    """What the server knows a statement by, for how many uses, and how many of them are left."""
+
+    name: bytes
+    life: int
+    left: int
+
+
 class ReadyStatements:
     """The statements that this connection has prepared. Its server forgets them with the connection."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._connection = connection
         self._adapting = Transformer(connection)
-        self._names: dict[Key, bytes] = {}
+        self._prepared: dict[Key, Prepared] = {}
         # A statement is worth preparing when it is asked again before so many others were asked once.
         self._asked_once: set[Key] = set()
         self._made = 0
@@ -53,23 +67,29 @@ class ReadyStatements:
 
     def forget(self) -> None:
         """What the server has forgotten, or can no longer use as it is, is prepared anew under another name."""
-        self._asked_once, self._names = set(self._names), {}
+        self._asked_once, self._prepared = set(self._prepared), {}
 
     def _name(self, sql: str, text: bytes) -> bytes:
-        types = tuple(self._adapting.types or ())
-        key = (sql, types)
-        known = self._names.get(key)
-        if known is not None:
-            return known
-        if key not in self._asked_once or len(self._names) == MOST:
-            self._ask_once(key)
-            raise NotReady(sql)
+        key = (sql, tuple(self._adapting.types or ()))
+        known = self._prepared.get(key)
+        if known is None:
+            if key not in self._asked_once or len(self._prepared) == MOST:
+                self._ask_once(key)
+                raise NotReady(sql)
+            known = self._prepared[key] = self._prepare(text, key, FIRST_LIFE)
+            self._asked_once.discard(key)
+        elif not known.left:
+            worn, known = known, self._prepare(text, key, known.life * LONGER)
+            self._prepared[key] = known
+            _check(self._connection, self._connection.pgconn.exec_(b"DEALLOCATE " + worn.name))
+        known.left -= 1
+        return known.name
+
+    def _prepare(self, text: bytes, key: Key, life: int) -> Prepared:
         self._made += 1
         name = f"ready{self._made}".encode()
-        _check(self._connection, self._connection.pgconn.prepare(name, text, types))
-        self._asked_once.discard(key)
-        self._names[key] = name
-        return name
+        _check(self._connection, self._connection.pgconn.prepare(name, text, key[1]))
+        return Prepared(name, life, life)
 
     def _ask_once(self, key: Key) -> None:
         if len(self._asked_once) == MOST:

@@ -24,7 +24,7 @@ def settle(emails: list[str]) -> dict[str, str]:
         EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
         session = SessionStore()
         session[SESSION_KEY] = str(user.pk)
-        session[BACKEND_SESSION_KEY] = "allauth.account.auth_backends.AuthenticationBackend"
+        session[BACKEND_SESSION_KEY] = "accounts.backends.ByEmail"
         session[HASH_SESSION_KEY] = user.get_session_auth_hash()
         session.save()
         keys[email] = str(session.session_key)

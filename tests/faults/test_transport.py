@@ -87,7 +87,7 @@ ROWS = [
     Row("an HTML page with status 200", lambda: misdeeds.page(200), **BACK_OFF, **NONSENSE),
     Row("reset before the answer", lambda: misdeeds.lost("before"), **BACK_OFF, **SILENT),
     Row("reset in the middle of the answer", lambda: misdeeds.lost("middle"), **BACK_OFF, **SILENT),
-    Row("slower than our patience", lambda: misdeeds.slow(1.0), **BACK_OFF, **SILENT),
+    Row("slower than our patience", lambda: misdeeds.slow(3.0), **BACK_OFF, **SILENT),
     Row("500 serverInternal", lambda: misdeeds.refusal("serverInternal", 500, "Boom."), **BACK_OFF, **BROKEN),
 ]  # fmt: skip
 

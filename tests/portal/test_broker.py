@@ -21,8 +21,7 @@ from portal.celery import app
 WRITE = """
 import sys
 from kombu import Connection
-import portal.broker
-portal.broker.install()
+import portal.celery
 folder, count = sys.argv[1], int(sys.argv[2])
 options = {"data_folder_in": folder, "data_folder_out": folder, "control_folder": folder + "/control", "store_processed": False}
 channel = Connection("filesystem://", transport_options=options).channel()

@@ -372,7 +372,8 @@ def test_ten_thousand_orders_cost_no_more_queries_and_little_time(
     Issuance.objects.bulk_create(issuances)
     AcmeOrder.objects.bulk_create([
         AcmeOrder(
-            issuance=issuance, account=template.account, created_at=now - timedelta(days=2), due_at=now + timedelta(minutes=9),
+            issuance=issuance, owner=plan.owner, account=template.account,
+            created_at=now - timedelta(days=2), due_at=now + timedelta(minutes=9),
             waiting_for=("operator", "ca", "customer", "us")[n % 4],
         )
         for n, issuance in enumerate(issuances)

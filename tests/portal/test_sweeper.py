@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import time
 from datetime import timedelta
@@ -39,6 +40,15 @@ def test_a_worker_with_sweepers_only_wakes_one(monkeypatch):
 def test_a_child_of_that_worker_has_none(monkeypatch):
     monkeypatch.setattr(sweeper, "_here", (os.getpid() + 1, Bell(5.0)))
     assert not sweeper.ring_here()
+
+
+def test_what_was_imported_is_no_reason_to_leave_rubbish_lying():
+    sweeper.set_aside()
+    try:
+        assert gc.get_freeze_count() > 100_000
+        assert len(gc.get_objects()) < gc.get_freeze_count() / 10
+    finally:
+        gc.unfreeze()
 
 
 def test_the_rest_lasts_until_the_next_row_falls_due(settings):

@@ -80,7 +80,9 @@ class Approval(Leased):
         PREVALIDATED = "prevalidated", _("The name is known at the CA")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     plan_id = models.UUIDField(_("plan"), null=True, db_index=True)
     domain = models.CharField(
         _("domain"), max_length=253, help_text=_("The approval covers it and what lies below.")

@@ -66,7 +66,9 @@ class Authorization(Leased):
         REVOKED = "revoked", _("Revoked")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     plan_id = models.UUIDField(_("plan"), null=True, db_index=True, help_text=_("For the timeline only."))
     url = models.URLField(_("URL at the CA"), max_length=500, unique=True)
     identifier = models.CharField(_("name"), max_length=253, help_text=_("A-label, without *."))
@@ -163,7 +165,9 @@ class Challenge(models.Model):
         VALID = "valid", _("Valid")
         INVALID = "invalid", _("Invalid")
 
-    authorization = models.ForeignKey(Authorization, on_delete=models.CASCADE, related_name="challenges")
+    authorization = models.ForeignKey(
+        Authorization, on_delete=models.CASCADE, related_name="challenges", db_index=False
+    )
     url = models.URLField(_("URL at the CA"), max_length=500)
     type = models.CharField(_("type"), max_length=40)
     token = models.CharField(_("token"), max_length=200, blank=True)

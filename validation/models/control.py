@@ -35,14 +35,18 @@ class ControlQuerySet(models.QuerySet["Control"]):
 class Control(models.Model):
     """Proof belongs to one customer and one account at the CA; it is never shared and never inherited upwards."""
 
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     identifier = models.CharField(_("name"), max_length=253)
     wildcard = models.BooleanField(_("wildcard"), default=False)
     method = models.CharField(_("method"), max_length=20, choices=Method.choices)
     authorization = models.ForeignKey(
-        Authorization, on_delete=models.PROTECT, null=True, related_name="controls"
+        Authorization, on_delete=models.PROTECT, null=True, related_name="controls", db_index=False
     )
-    approval = models.ForeignKey(Approval, on_delete=models.PROTECT, null=True, related_name="controls")
+    approval = models.ForeignKey(
+        Approval, on_delete=models.PROTECT, null=True, related_name="controls", db_index=False
+    )
     shown_at = models.DateTimeField(_("shown"))
     expires_at = models.DateTimeField(_("until"))
     withdrawn_at = models.DateTimeField(_("withdrawn"), null=True, blank=True)

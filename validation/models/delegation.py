@@ -52,7 +52,9 @@ class Delegation(Leased):
         PERSIST = "persist", _("Standing TXT record")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     identifier = models.CharField(_("name"), max_length=253, help_text=_("A-label, without *."))
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.CNAME)
     label = models.CharField(_("label"), max_length=32, unique=True, default=random_label, editable=False)
@@ -105,7 +107,9 @@ class PublicationQuerySet(LeasedQuerySet["Publication"]):
 class Publication(Leased):
     """One TXT value in our own zone, for one authorization; taken away again when that has ended."""
 
-    delegation = models.ForeignKey(Delegation, on_delete=models.CASCADE, related_name="publications")
+    delegation = models.ForeignKey(
+        Delegation, on_delete=models.CASCADE, related_name="publications", db_index=False
+    )
     authorization = models.ForeignKey(Authorization, on_delete=models.CASCADE, related_name="publications")
     value = models.CharField(_("value"), max_length=100)
     wanted_at = models.DateTimeField(_("wanted"))

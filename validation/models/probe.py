@@ -20,7 +20,9 @@ class ProbeQuerySet(models.QuerySet["Probe"]):
 class Probe(models.Model):
     """`slug` names the finding (see validation/problems.py), `seen` is what was there, cleaned and cut to 500 characters."""
 
-    authorization = models.ForeignKey(Authorization, on_delete=models.CASCADE, related_name="probes")
+    authorization = models.ForeignKey(
+        Authorization, on_delete=models.CASCADE, related_name="probes", db_index=False
+    )
     at = models.DateTimeField(_("when"))
     method = models.CharField(_("method"), max_length=20)
     slug = models.CharField(_("finding"), max_length=40)

@@ -10,11 +10,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.exceptions import HTTPError, NewConnectionError, ReadTimeoutError
+from urllib3 import BaseHTTPResponse, HTTPHeaderDict, PoolManager, Timeout
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from certificates.connectors.problems import LOCAL_PREFIX, OperatorMustAct, Problem, TryAgain, clean
 from certificates.connectors.rfc8555.headers import https_url
@@ -36,7 +41,7 @@ class Answer:
     """A complete HTTP answer; `url` is what was asked."""
 
     status: int
-    headers: CaseInsensitiveDict[str]
+    headers: HTTPHeaderDict
     body: bytes
     url: str
 
@@ -57,24 +62,6 @@ class Answer:
         return value if isinstance(value, dict) else None
 
 
-class _TrustingAdapter(HTTPAdapter):
-    """An adapter whose connections trust the public roots and, beside them, the given ones."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(pool_connections=4, pool_maxsize=_POOL_SIZE, max_retries=0)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, ssl_context=self._context, **kwargs)
-
-    def cert_verify(self, conn: Any, url: str, verify: object, cert: object) -> None:
-        """The context holds all that is trusted: no file is looked at for each request, none read for each connection."""
-        conn.cert_reqs = "CERT_REQUIRED"
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return super().proxy_manager_for(proxy, ssl_context=self._context, **kwargs)
-
-
 class Transport:
     """A kept-alive HTTPS session with one CA, shared by the threads of one process."""
 
@@ -92,7 +79,11 @@ class Transport:
                         "The CA's extra trust anchors are not PEM certificates.",
                     )
                 ) from error
-        self._adapter = _TrustingAdapter(context)
+        # Not by a session of requests, which looks each time for parameters, cookies, credentials, proxies and a bundle of
+        # the environment: only what is said here counts, and each request costs less.
+        self._pool = PoolManager(
+            num_pools=4, maxsize=_POOL_SIZE, retries=False, ssl_context=context, cert_reqs="CERT_REQUIRED"
+        )
 
     def exchange(
         self,
@@ -118,82 +109,63 @@ class Transport:
         with call("ca", verb, urlsplit(url).hostname or "") as this:
             try:
                 answer = self._send(method, url, body, headers or {})
-            except (requests.RequestException, HTTPError, OSError) as error:
+            except (HTTPError, OSError) as error:
                 this.outcome = "no answer"
                 raise _no_answer(error) from error
             this.outcome = str(answer.status)
             return answer
 
     def _send(self, method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        # Only explicit settings: no .netrc credentials, no cookies, no redirects, no bundle or proxy of the environment.
-        with self._adapter.send(
-            _request(method, url, body, headers),
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-            stream=True,
-            verify=True,
-            proxies={},
-        ) as response:
+        response = self._pool.urlopen(
+            method, url, body=body, headers={**_HEADERS, **headers}, timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
+            redirect=False, preload_content=False, decode_content=False,
+        )  # fmt: skip
+        try:
             content = _read_capped(response)
             if method != "HEAD":
                 _require_whole(response, len(content))
-            return Answer(response.status_code, response.headers, content, url)
+            return Answer(response.status, response.headers, content, url)
+        finally:
+            # One that was read to its end has gone back to the pool already.
+            response.close()
 
 
-def _request(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str]
-) -> requests.PreparedRequest:
-    """What a session would prepare, which looks each time for parameters, files, cookies and credentials."""
-    request = requests.PreparedRequest()
-    request.method = method
-    request.prepare_url(url, None)
-    request.headers = CaseInsensitiveDict({**_HEADERS, **headers})
-    if body is not None:
-        request.body = body
-        request.headers["Content-Length"] = str(len(body))
-    return request
-
-
-def _read_capped(response: requests.Response) -> bytes:
+def _read_capped(response: BaseHTTPResponse) -> bytes:
     """The body, as sent; raises `TryAgain` past 1 MiB or 30 seconds, and lets the connection go then."""
     deadline = time.monotonic() + BODY_SECONDS
     parts: list[bytes] = []
     size = 0
-    while chunk := response.raw.read1(_CHUNK):
+    while chunk := response.read1(_CHUNK):
         parts.append(chunk)
         size += len(chunk)
         if size > BODY_LIMIT or time.monotonic() > deadline:
             fault = "is larger than 1 MiB" if size > BODY_LIMIT else "takes longer than 30 seconds"
-            response.raw.close()
             raise TryAgain(
-                Problem(LOCAL_PREFIX + "unusableAnswer", f"The CA's answer {fault}.", response.status_code),
+                Problem(LOCAL_PREFIX + "unusableAnswer", f"The CA's answer {fault}.", response.status),
                 may_have_acted=True,
             )
     return b"".join(parts)
 
 
-def _require_whole(response: requests.Response, size: int) -> None:
+def _require_whole(response: BaseHTTPResponse, size: int) -> None:
     expected = response.headers.get("Content-Length", "")
     if expected.isdecimal() and size < int(expected):
-        raise requests.ConnectionError("the connection ended in the middle of the answer")
+        raise ProtocolError("the connection ended in the middle of the answer")
 
 
 def _no_answer(error: Exception) -> TryAgain:
     """The `TryAgain` for a failed exchange, telling a request that never left from one that may have arrived."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    cause = reason.args[0] if isinstance(reason, Exception) and reason.args else None
+    cause = error.args[0] if error.args else None
     never_left = True
-    if isinstance(cause, ssl.SSLCertVerificationError):
+    if isinstance(error, SSLError) and isinstance(cause, ssl.SSLCertVerificationError):
         what = "The CA's TLS certificate is not trusted"
-    elif isinstance(error, requests.ConnectTimeout):
+    elif isinstance(error, ConnectTimeoutError):
         what = "The CA could not be reached in time"
-    elif isinstance(reason, NewConnectionError):
+    elif isinstance(error, NewConnectionError):
         what = "The CA could not be reached"
     else:
         never_left = False
-        what = "The CA did not answer in time" if _timed_out(error) else "The connection to the CA broke"
+        timed_out = isinstance(error, ReadTimeoutError | TimeoutError)
+        what = "The CA did not answer in time" if timed_out else "The connection to the CA broke"
     detail = f"{what}: {clean(str(error), 300)}"
     return TryAgain(Problem(LOCAL_PREFIX + "transport", detail), may_have_acted=not never_left)
-
-
-def _timed_out(error: Exception) -> bool:
-    return isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError)

@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from certificates.models import Activation
+from tests.certificates.activation.at_the_ca import open_order
 from tests.factories import CaAccountFactory, PlanFactory, ProductFactory, ProductIssuerFactory
 
 CONTACTS = {"admin_name": "Alice Archer", "admin_email": "alice@example.org", "tech_same": "on"}
@@ -100,3 +101,11 @@ def wizard_for(client, alice):
         return Wizard(client, paid_plan(alice, *names, **more))
 
     return make
+
+
+@pytest.fixture
+def opened(wizard):
+    """alice's wizard at step 4, with the order opened at the CA."""
+    wizard.walk()
+    open_order(wizard)
+    return wizard

@@ -10,71 +10,21 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from certificates.activation.approving import approval_of
-from certificates.models import AcmeOrder, Issuance
+from certificates.models import Issuance
+from tests.certificates.activation.at_the_ca import (
+    TOKEN,
+    ask_live,
+    found,
+    open_order,
+    seen_finding,
+    set_up_once,
+)
 from tests.factories import certificate_for
 from validation.methods import METHODS
 from validation.models import Authorization, Challenge, Delegation
 from validation.problems import Finding
 
 pytestmark = pytest.mark.django_db
-
-TOKEN = "tokenAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
-
-
-def open_order(wizard, **order):
-    """What the issuance loop writes once the CA has opened the order: authorizations with both challenges."""
-    now = timezone.now()
-    row = AcmeOrder.objects.get(issuance=wizard.running, status="pending")
-    for entry in wizard.running.names:
-        authorization = Authorization.objects.create(
-            owner=wizard.plan.owner,
-            plan_id=wizard.plan.pk,
-            url=f"https://ca.example/authz/{entry['ascii']}/{entry['wildcard']}/{row.attempt}",
-            identifier=entry["ascii"],
-            wildcard=entry["wildcard"],
-            method=entry["method"],
-            created_at=now,
-            due_at=now + timedelta(minutes=2),
-        )
-        row.authorizations.add(authorization)
-        for kind in ("http-01", "dns-01"):
-            Challenge.objects.create(
-                authorization=authorization,
-                url=f"{authorization.url}/{kind}",
-                type=kind,
-                token=f"{TOKEN}{row.attempt}",
-                key_authorization=f"{TOKEN}{row.attempt}.thumbprint",
-            )
-    AcmeOrder.objects.filter(pk=row.pk).update(
-        **({"url": f"https://ca.example/order/{row.pk}", "waiting_for": "customer", "due_at": now} | order)
-    )
-    return row
-
-
-def found(wizard, slug="dns_wrong_value", *, in_place=False, seen="something else", **facts):
-    finding = Finding(slug, in_place, expected="e", seen=seen, facts=facts, repair="the repair line")
-    shown = timezone.now() if in_place else None
-    Authorization.objects.update(
-        finding=finding.as_json(),
-        shown_at=shown,
-        looks=1,
-        due_at=None if in_place else timezone.now() + timedelta(minutes=2),
-    )
-
-
-def ask_live(wizard, page=None, **more):
-    """What htmx asks next, with the fingerprints that the last page carried."""
-    approval = (page or wizard.get("activation-approve")).context["approval"]
-    known = {"state": approval.state, "layout": approval.layout, "news": approval.news}
-    return wizard.get("activation-live", data=known | more, headers={"hx-request": "true"})
-
-
-@pytest.fixture
-def opened(wizard):
-    """alice's wizard at step 4, with the order opened at the CA."""
-    wizard.walk()
-    open_order(wizard)
-    return wizard
 
 
 def test_before_the_ca_has_answered_the_page_says_so(wizard):
@@ -259,82 +209,6 @@ def test_a_wildcard_is_offered_nothing_but_dns(wizard_for):
     assert Authorization.objects.get().method == "dns-01"
 
 
-def test_a_wish_that_comes_after_the_ca_was_asked_waits_for_the_next_order(opened):
-    Challenge.objects.filter(type="dns-01").update(answered_at=timezone.now())
-    opened.post("activation-method", {"method": "http-01"}, 1)
-    page = opened.get("activation-approve")
-    assert page.context["approval"].names[0].instruction.kind == "dns"
-    assert "The certificate authority is looking now" in page.content.decode()
-    refuse(opened)
-    assert opened.get("activation-approve").context["approval"].names[0].method == "http-01"
-
-
-def refuse(wizard, kind="unauthorized", detail="Incorrect TXT record <b>found</b>"):
-    problem = {
-        "type": f"urn:ietf:params:acme:error:{kind}",
-        "detail": detail,
-        "status": 403,
-        "subproblems": [],
-    }
-    Authorization.objects.update(status="invalid", problem=problem, due_at=None)
-    AcmeOrder.objects.update(
-        status="invalid", waiting_for="customer", problem=problem, ended_at=timezone.now(), due_at=None
-    )
-
-
-def test_the_cas_verdict_is_told_in_plain_words_and_in_its_own(opened):
-    refuse(opened)
-    page = opened.get("activation-approve").content.decode()
-    assert "did not accept the validation" in page
-    assert "found something else than what it expected" in page
-    assert "Incorrect TXT record &lt;b&gt;found&lt;/b&gt;" in page
-    assert "Try again" in page
-    assert "Check now" not in page
-
-
-def rest(wizard):
-    """What the issuance loop writes when nobody has published anything until the order expired."""
-    problem = {"type": "chancery:order_unattended", "detail": "What was to be published has expired."}
-    Authorization.objects.update(status="invalid", due_at=None)
-    AcmeOrder.objects.update(
-        status="invalid", waiting_for="customer", problem=problem, ended_at=timezone.now(), due_at=None
-    )
-
-
-def test_an_expired_request_shows_one_button_and_calls_nothing_refused(opened):
-    rest(opened)
-    page = opened.get("activation-approve").content.decode()
-    assert "What was to be published has expired" in page
-    assert "Continue" in page
-    for wrong in ("did not accept", "Not accepted", "Check now", TOKEN):
-        assert wrong not in page
-    opened.post("activation-try-again")
-    open_order(opened)
-    page = opened.get("activation-approve").content.decode()
-    assert "has expired" not in page
-    assert "_acme-challenge.shop.example" in page
-
-
-def test_an_unknown_verdict_is_told_in_the_cas_words(opened):
-    refuse(opened, kind="brandNew", detail="A new kind of refusal")
-    assert "A new kind of refusal" in opened.get("activation-approve").content.decode()
-
-
-def test_try_again_opens_another_order_of_the_same_request(opened):
-    refuse(opened)
-    opened.post("activation-try-again")
-    assert AcmeOrder.objects.filter(issuance=opened.running).count() == 2
-    assert "What to publish appears here in a moment" in opened.get("activation-approve").content.decode()
-    open_order(opened)
-    page = opened.get("activation-approve").content.decode()
-    assert "did not accept" not in page
-
-
-def test_try_again_while_an_order_runs_changes_nothing(opened):
-    opened.post("activation-try-again")
-    assert AcmeOrder.objects.count() == 1
-
-
 def test_buttons_of_a_request_that_is_over_are_not_there(opened):
     Issuance.objects.update(state="withdrawn", ended_at=timezone.now())
     assert opened.post("activation-try-again").status_code == 404
@@ -364,14 +238,6 @@ def test_the_page_asks_as_often_for_25_names_as_for_one(wizard_for):
 
 
 # --- the doctor's words on the page --------------------------------------------------------------------------------
-
-
-def seen_finding(slug, repair="", remove=(), **facts):
-    finding = Finding(
-        slug, False, expected="e", seen="s", facts={"name": "n"} | facts, repair=repair, remove=remove
-    )
-    later = timezone.now() + timedelta(minutes=2)
-    Authorization.objects.update(finding=finding.as_json(), looks=1, due_at=later)
 
 
 def test_what_to_publish_stands_in_the_words_of_the_providers_form(opened):
@@ -433,13 +299,6 @@ def test_the_way_of_a_redirect_is_shown_and_nothing_in_it_is_markup(opened):
 
 
 # --- what was set up once --------------------------------------------------------------------------------------
-
-
-def set_up_once(owner, kind="cname", name="shop.example"):
-    now = timezone.now()
-    return Delegation.objects.create(
-        owner=owner, identifier=name, kind=kind, zone="dcv.portal.example", created_at=now, seen_at=now
-    )
 
 
 def test_a_name_that_proves_itself_has_nothing_to_publish(opened):

@@ -18,7 +18,7 @@ from certificates.issuance import approvals
 from certificates.issuance.walk import Walk
 from certificates.models import AcmeOrder, CaAccount
 from portal import sweeping
-from tests.certificates.activation.test_approve import open_order, rest
+from tests.certificates.activation.at_the_ca import open_order, rest
 from tests.validation.fake_dns import FakeDns
 from validation.models import Approval, Authorization, Control
 

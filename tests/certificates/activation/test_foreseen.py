@@ -7,7 +7,7 @@ from django.core.cache import cache
 
 from certificates.activation import foreseen
 from certificates.models import CaAccount
-from tests.certificates.activation.test_approve import set_up_once
+from tests.certificates.activation.at_the_ca import set_up_once
 from tests.validation.fake_dns import FakeDns
 from tests.validation.fake_web import FakeWeb, page
 

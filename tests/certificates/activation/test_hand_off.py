@@ -17,7 +17,7 @@ from audit.models import Entry
 from certificates import issuance
 from certificates.activation import handing_off
 from certificates.models import Issuance
-from tests.certificates.activation.test_approve import open_order, rest, set_up_once
+from tests.certificates.activation.at_the_ca import open_order, rest, set_up_once
 from validation.models import Approval, Authorization
 
 pytestmark = pytest.mark.django_db

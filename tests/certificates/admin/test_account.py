@@ -182,7 +182,7 @@ def test_nobody_deletes_an_account(oscar, client, story):
 # --- test connection -----------------------------------------------------------------------------------------------
 
 
-def tested(client, account):
+def press_test(client, account):
     return client.post(reverse("admin:certificates_caaccount_test", args=[account.pk]))
 
 
@@ -199,7 +199,7 @@ def test_the_connection_test_shows_what_the_ca_says_and_creates_nothing(oscar, c
         "externalAccountRequired": True, "profiles": {"classic": "The <b>one</b> you know"},
     }  # fmt: skip
     ca.say("/directory", Reply(body=ca.directory | {"meta": meta}))
-    text = tested(oscar, account).content.decode()
+    text = press_test(oscar, account).content.decode()
     for words in (
         "https://ca.example/terms",
         "ca.example, ca2.example",
@@ -220,7 +220,7 @@ def test_the_connection_test_shows_what_the_ca_says_and_creates_nothing(oscar, c
 def test_an_unknown_profile_is_pointed_out(oscar, ca, account):
     CaAccount.objects.filter(pk=account.pk).update(profile="tlsserver")
     ca.say("/directory", Reply(body=ca.directory | {"meta": {"profiles": {"classic": "x"}}}))
-    assert "does not offer the profile" in tested(oscar, account).content.decode()
+    assert "does not offer the profile" in press_test(oscar, account).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_an_unknown_profile_is_pointed_out(oscar, ca, account):
 )
 def test_a_ca_that_is_none_is_told_in_words(oscar, ca, account, reply):
     ca.say("/directory", reply)
-    response = tested(oscar, account)
+    response = press_test(oscar, account)
     assert response.status_code == 200
     assert "could not be reached, or did not answer as a CA does" in response.content.decode()
     assert "<script>alert" not in response.content.decode()
@@ -244,9 +244,9 @@ def test_a_ca_that_is_none_is_told_in_words(oscar, ca, account, reply):
 
 def test_a_ca_that_is_not_there_or_not_trusted_is_told_in_words(oscar, ca, account):
     CaAccount.objects.filter(pk=account.pk).update(roots_pem="")
-    assert "could not be reached" in tested(oscar, account).content.decode()
+    assert "could not be reached" in press_test(oscar, account).content.decode()
     CaAccount.objects.filter(pk=account.pk).update(directory_url="https://127.0.0.1:9/dir")
-    assert "could not be reached" in tested(oscar, account).content.decode()
+    assert "could not be reached" in press_test(oscar, account).content.decode()
     assert ca.requests == []
 
 
@@ -274,7 +274,7 @@ def test_a_paused_ca_goes_on_at_once(oscar, operator, story):
 def test_support_reaches_neither_page_nor_buttons(client, support, story):
     client.force_login(support)
     assert client.get(page(story.account)).status_code == 403
-    assert tested(client, story.account).status_code == 403
+    assert press_test(client, story.account).status_code == 403
     assert (
         client.post(reverse("admin:certificates_caaccount_resume", args=[story.account.pk])).status_code
         == 403

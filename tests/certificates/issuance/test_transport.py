@@ -24,13 +24,13 @@ FAULTS = {
     "reset mid-body": Reply(200, b"x" * 4000, dies="mid-body"),
     "reset": Reply(dies="before"),
     "bad nonces": problem("badNonce"),
-    "late": Reply(sleeps=0.5),
+    "late": Reply(sleeps=1.5),
 }
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(transport, "READ_SECONDS", 0.3)
+    monkeypatch.setattr(transport, "READ_SECONDS", 1.0)
 
 
 ANSWER_LOST = ["500 at once please", "reset mid-body", "late"]

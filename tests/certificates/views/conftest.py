@@ -30,7 +30,7 @@ def browser(db) -> Callable[..., Client]:
             user.set_password(PASSWORD)
             user.save(update_fields=["password"])
         client = Client(REMOTE_ADDR=address)
-        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        client.force_login(user, backend="accounts.backends.ByName")
         session = client.session
         session["account_authentication_methods"] = [{"method": "password", "at": NOW.timestamp() - ago}]
         session["account_authentication_methods_user"] = str(user.pk)

@@ -310,7 +310,7 @@ def test_the_import_password_does_not_wait_in_the_session(browser, alice, certif
 
 
 def test_whoever_has_no_password_sets_one_first(client, alice, certificate):
-    client.force_login(alice, backend="django.contrib.auth.backends.ModelBackend")
+    client.force_login(alice, backend="accounts.backends.ByName")
     response = client.post(url_of(certificate, "key"))
     assert response["Location"] == reverse("account_set_password")
 

@@ -228,7 +228,7 @@ def test_a_certificate_is_told_with_what_all_its_tries_have_asked(read, alice):
         certificate = certificate_for(plan_for(alice, "shop.example"))
         AcmeOrder.objects.bulk_create(
             AcmeOrder(
-                issuance=certificate.issuance, account=CaAccountFactory(), attempt=number, created_at=NOW,
+                issuance=certificate.issuance, owner=alice, account=CaAccountFactory(), attempt=number, created_at=NOW,
                 status="invalid", requests=asked,
             )
             for number, asked in enumerate(tries, start=5)

@@ -21,7 +21,7 @@ from psycopg.types.json import Jsonb
 
 from leases import is_away
 from portal.env import database
-from portal.postgres.ready import MOST
+from portal.postgres.ready import FIRST_LIFE, MOST
 from tests.portal.postgres.asking import another_request, ask, end_session
 
 pytestmark = pytest.mark.server
@@ -37,6 +37,17 @@ def thing(connection: Any) -> Iterator[Any]:
         cursor.execute(THING)
     yield connection
     connection.close()
+
+
+@pytest.fixture
+def used_thing(thing: Any) -> Any:
+    """With statements that the driver has prepared beside ours, and three rows."""
+    with thing.cursor() as cursor:
+        for _time in range(4):
+            cursor.execute("SELECT 'the driver prepares this one'")
+    for number in range(3):
+        thing.run_ready(ADD, [number, f"w{number}"])
+    return thing
 
 
 def prepared_by(connection: Any) -> set[str]:
@@ -79,6 +90,44 @@ def test_what_is_asked_once_is_not_kept_at_the_server_and_no_more_than_so_many_a
         for _time in range(3):
             assert connection.run_ready(f"SELECT {number}", []) == ([(number,)], 1)
     assert len(prepared_by(connection)) == MOST
+
+
+def test_a_plan_made_for_a_small_table_is_not_kept_when_it_has_grown(thing):
+    find = "SELECT id FROM thing WHERE word = %s"
+    with thing.cursor() as cursor:
+        cursor.execute("ALTER TABLE thing SET (autovacuum_enabled = off)")
+    grow(thing, 20)
+    with thing.cursor() as cursor:
+        cursor.execute("ANALYZE thing")
+    for _time in range(10):
+        thing.run_ready(find, ["nobody's"])
+    assert "Seq Scan" in plan_of(thing, *prepared_by(thing))
+    grow(thing, 20_000)
+    for _time in range(FIRST_LIFE):
+        assert thing.run_ready(find, ["w77"]) == ([(77,)], 1)
+    (name,) = prepared_by(thing)
+    for _time in range(10):
+        thing.run_ready(find, ["w77"])
+    assert prepared_by(thing) == {name}
+    assert "Index Scan" in plan_of(thing, name)
+
+
+def grow(connection: Any, count: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM thing")
+        cursor.execute(
+            "INSERT INTO thing (id, word) SELECT n, 'w' || n FROM generate_series(1, %s) n", [count]
+        )
+
+
+def plan_of(connection: Any, name: str) -> str:
+    """How the server means to find what any value would ask for."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN EXECUTE {name} ('w77')")
+        lines = [line for (line,) in cursor.fetchall()]
+        cursor.execute("SELECT generic_plans > 0 FROM pg_prepared_statements WHERE name = %s", [name])
+        assert cursor.fetchone() == (True,)
+        return "\n".join(lines)
 
 
 def test_a_change_tells_how_many_rows_it_changed(thing):
@@ -149,33 +198,23 @@ def test_a_statement_that_the_server_has_forgotten_is_prepared_anew(thing):
     assert prepared_by(thing)
 
 
-def test_a_savepoint_that_is_given_up_takes_no_statement_with_it(thing):
-    with thing.cursor() as cursor:
-        for _time in range(4):
-            cursor.execute("SELECT 'the driver prepares this one'")
-    for number in range(3):
-        thing.run_ready(ADD, [number, f"w{number}"])
+def test_a_savepoint_that_is_given_up_takes_no_statement_with_it(used_thing):
     with atomic():
         for number in (1, 2):
             with pytest.raises(IntegrityError), atomic():
-                thing.run_ready(ADD, [number, "again"])
-        assert ask(thing, "SELECT 'the driver prepares this one'")
-        thing.run_ready(ADD, [9, "w9"])
-    assert ask(thing, "SELECT count(*) FROM thing") == 4
+                used_thing.run_ready(ADD, [number, "again"])
+        assert ask(used_thing, "SELECT 'the driver prepares this one'")
+        used_thing.run_ready(ADD, [9, "w9"])
+    assert ask(used_thing, "SELECT count(*) FROM thing") == 4
 
 
-def test_a_migration_that_changes_tables_goes_on_with_ready_statements(thing):
-    with thing.cursor() as cursor:
-        for _time in range(4):
-            cursor.execute("SELECT 'the driver prepares this one'")
-    for number in range(3):
-        thing.run_ready(ADD, [number, f"w{number}"])
-    with thing.schema_editor(atomic=True) as editor:
+def test_a_migration_that_changes_tables_goes_on_with_ready_statements(used_thing):
+    with used_thing.schema_editor(atomic=True) as editor:
         for number in range(10, 14):
             editor.execute(f"ALTER TABLE thing ADD COLUMN c{number} int")
-            thing.run_ready(ADD, [number, f"w{number}"])
-            thing.run_ready(ADD, [number + 10, f"w{number + 10}"])
-    assert ask(thing, "SELECT count(*) FROM thing") == 11
+            used_thing.run_ready(ADD, [number, f"w{number}"])
+            used_thing.run_ready(ADD, [number + 10, f"w{number + 10}"])
+    assert ask(used_thing, "SELECT count(*) FROM thing") == 11
 
 
 def test_a_table_that_was_changed_meanwhile_is_read_as_it_is_now(thing):

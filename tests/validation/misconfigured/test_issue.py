@@ -63,7 +63,7 @@ def desk(alice, strict_pebble, walking, fetching, monkeypatch) -> Desk:
     """The engine as it is, its looks beginning at this world's root."""
     monkeypatch.setattr(Resolver, "configured", staticmethod(walking))
     monkeypatch.setitem(METHODS, "dns-01", Dns01(make_resolver=walking))
-    monkeypatch.setitem(METHODS, "http-01", Http01(make_fetcher=fetching(HTTP_PORT, seconds=2.0)))
+    monkeypatch.setitem(METHODS, "http-01", Http01(make_fetcher=fetching(HTTP_PORT, seconds=4.0)))
     account = CaAccountFactory(
         directory_url=strict_pebble.directory_url,
         roots_pem=strict_pebble.roots_pem,
