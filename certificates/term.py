@@ -8,7 +8,7 @@ from datetime import datetime
 
 from certificates.models import Certificate
 from certificates.standing import reissue_due_at
-from certificates.validity import longest_days, next_change
+from certificates.validity import Limit, longest_days, next_change
 from orders.models import Plan
 
 WIDTH = 1000  # the plan's term in units of the drawing
@@ -31,7 +31,7 @@ class Term:
     stretches: list[Stretch]
     today: int | None
     longest_days: int
-    change: tuple[datetime, int] | None
+    change: Limit | None
     next_at: datetime | None
     over: bool
 
@@ -48,7 +48,7 @@ def term_of(plan: Plan, certificates: Sequence[Certificate], now: datetime) -> T
         ],
         today=_at(plan, now) if plan.starts_at <= now <= plan.ends_at else None,
         longest_days=longest_days(now),
-        change=change if change is not None and change[0] < plan.ends_at else None,
+        change=change if change is not None and change.since < plan.ends_at else None,
         next_at=reissue_due_at(current) if current is not None and another_needed(plan, current) else None,
         over=plan.ends_at <= now,
     )

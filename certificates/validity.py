@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-# From this day on, a newly issued certificate is valid for at most so many days.
-LIMITS: tuple[tuple[datetime, int], ...] = (
-    (datetime(2026, 3, 15, tzinfo=UTC), 200),
-    (datetime(2027, 3, 15, tzinfo=UTC), 100),
-    (datetime(2029, 3, 15, tzinfo=UTC), 47),
+
+class Limit(NamedTuple):
+    """From this day on, a newly issued certificate is valid for at most so many days."""
+
+    since: datetime
+    days: int
+
+
+LIMITS = (
+    Limit(datetime(2026, 3, 15, tzinfo=UTC), 200),
+    Limit(datetime(2027, 3, 15, tzinfo=UTC), 100),
+    Limit(datetime(2029, 3, 15, tzinfo=UTC), 47),
 )
 
 
@@ -17,6 +25,6 @@ def longest_days(at: datetime) -> int:
     return next((days for since, days in reversed(LIMITS) if at >= since), LIMITS[0][1])
 
 
-def next_change(at: datetime) -> tuple[datetime, int] | None:
+def next_change(at: datetime) -> Limit | None:
     """The next limit and the day from which it holds; None after the last."""
     return next((limit for limit in LIMITS if limit[0] > at), None)

@@ -39,7 +39,7 @@ class NameToShow:
     """One name of the request. `state` is approval, opening, waiting, insisted, seen, asked, valid, invalid or stale.
 
     `mail` is where the question to its owner stands, None where the name is not shown by Email. `stands`: what was set
-    up once answers this very challenge, as far as we know.
+    up once answers this very challenge, as far as we know. `sent`: the CSR is at the CA, which had accepted every name.
     """
 
     position: int
@@ -50,6 +50,7 @@ class NameToShow:
     order_ended: bool
     mail: Asked | None = None
     stands: bool = False
+    sent: bool = False
 
     @property
     def text(self) -> str:
@@ -73,9 +74,16 @@ class NameToShow:
         if row.status == Authorization.Status.VALID:
             return "valid"
         if row.status != Authorization.Status.PENDING:
-            # Of one that only ended with its order the CA has said nothing.
-            return "stale" if self.order_ended and not row.problem else "invalid"
+            return self._closed_state(row)
         return "stale" if self.order_ended else self._pending_state(row)
+
+    def _closed_state(self, row: Authorization) -> str:
+        handed_back = row.status == Authorization.Status.DEACTIVATED and not row.problem
+        if handed_back and self.sent:
+            # Accepted, used, and given back to the CA between our look at the order and the one at its names.
+            return "valid"
+        # Of one that only ended with its order, or that we closed, the CA has said nothing.
+        return "stale" if handed_back or (self.order_ended and not row.problem) else "invalid"
 
     @staticmethod
     def _pending_state(row: Authorization) -> str:
@@ -336,6 +344,7 @@ def _asked(plan: Plan, issuance: Issuance, order: AcmeOrder | None, now: datetim
 def _names(issuance: Issuance, order: AcmeOrder | None, asked: dict[str, Asked]) -> list[NameToShow]:
     rows = list(order.authorizations.all()) if order is not None else []
     known = {(row.identifier, row.wildcard): row for row in rows}
+    shown_by = [known.get((entry["ascii"], entry["wildcard"])) for entry in issuance.names]
     pending = [row for row in rows if row.status == Authorization.Status.PENDING]
     standing = standing_ways(issuance.plan.owner, [row.identifier for row in pending]) if pending else set()
     ended = order is not None and order.status == AcmeOrder.Status.INVALID
@@ -344,13 +353,16 @@ def _names(issuance: Issuance, order: AcmeOrder | None, asked: dict[str, Asked])
             position=position,
             ascii=entry["ascii"],
             wildcard=entry["wildcard"],
-            method=_method(entry, known.get((entry["ascii"], entry["wildcard"])), ended),
-            authorization=known.get((entry["ascii"], entry["wildcard"])),
+            method=_method(entry, row, ended),
+            authorization=row,
             order_ended=ended,
             mail=asked.get(text),
-            stands=_stands(known.get((entry["ascii"], entry["wildcard"])), standing),
+            stands=_stands(row, standing),
+            sent=order is not None and order.finalizing_at is not None and not ended,
         )
-        for position, (text, entry) in enumerate(zip(issuance.texts, issuance.names, strict=True), start=1)
+        for position, (text, entry, row) in enumerate(
+            zip(issuance.texts, issuance.names, shown_by, strict=True), start=1
+        )
     ]
 
 

@@ -108,6 +108,7 @@ def _everything(plan: Plan, now: datetime) -> dict[str, Any]:
     names, current = names_of(plan), in_force(plan, now)
     context = _standing(plan, now) | {
         "names": names,
+        "first_name": names[0] if names else "",
         "failed": failed_since(plan),
         "certificate": shown,
         "earlier": certificates[1 : MOST_EARLIER + 1],
