@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q
@@ -78,7 +79,7 @@ def ensure_key(account: CaAccount) -> bytes:
 def register(account: CaAccount, connector: Connector, now: datetime) -> None:
     """Open the account at the CA, or find it again, and store what the CA says about itself. Raises a CaError."""
     house, facts = account.house_account, connector.directory()
-    note_directory(house, facts)
+    note_directory(house, facts, now)
     opened = connector.register(terms_agreed=house.terms_agreed_at is not None or not facts.terms_of_service)
     if opened.status in {AccountStatus.DEACTIVATED, AccountStatus.REVOKED}:
         text = f"The CA has closed this account: its status is {opened.status.value}."
@@ -97,18 +98,20 @@ def register(account: CaAccount, connector: Connector, now: datetime) -> None:
     )
 
 
-def note_directory(house: CaAccount, facts: DirectoryFacts, *, caa: bool = True) -> None:
+def note_directory(house: CaAccount, facts: DirectoryFacts, now: datetime, *, caa: bool = True) -> None:
     """Store what the CA says about itself with the account and those of its customers, where it is news.
 
     The CAA issuer names only with `caa`: an operator may have typed others for a reason.
     """
-    told = {
+    told: dict[str, Any] = {
         "caa_identities": (list(facts.caa_identities) if caa else []) or house.caa_identities,
         "terms_offered": facts.terms_of_service or "",
         "profiles": dict(facts.profiles),
         "has_renewal_info": facts.has_renewal_info,
     }
     news = {name: value for name, value in told.items() if getattr(house, name) != value}
+    if "terms_offered" in news:
+        news["terms_offered_at"] = now
     if news:
         CaAccount.objects.filter(Q(pk=house.pk) | Q(parent=house.pk)).update(**news)
         for name, value in news.items():

@@ -111,7 +111,7 @@ class AccountActions(AuditedAdmin):
         house = account.house_account
         differs = list(facts.caa_identities) != was
         # CAA names an operator may have typed for a reason; they change when the account is opened.
-        note_directory(house, facts, caa=False)
+        note_directory(house, facts, timezone.now(), caa=False)
         return {
             "caa_differs": differs,
             "profile_unknown": bool(house.profile and house.profile not in facts.profiles),

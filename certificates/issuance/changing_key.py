@@ -80,7 +80,7 @@ def go_on(account: CaAccount, *, by: User | str, now: datetime, mine: AcmeOrder 
         if names_in_place(account).exists():
             text = "Names were shown in the meantime; another key would have made them void."
             return _keep(account, ours("names_in_place", text, now), by=by, now=now)
-        _commit_key(account)
+        _commit_key(account, now)
     return _change(account, by=by, now=now, sent_before=sent_before)
 
 
@@ -98,12 +98,12 @@ def _release(account: CaAccount, at: datetime | None) -> None:
     account.refresh_from_db(fields=["next_key_at"])
 
 
-def _commit_key(account: CaAccount) -> None:
+def _commit_key(account: CaAccount, now: datetime) -> None:
     """Make and commit the new key before the CA hears of it."""
     sealed = seal_for_account(account, "account key", keys.to_der(keys.generate(KEY_TYPE)))
     rows = CaAccount.objects.filter(pk=account.pk, sealed_next_key__isnull=True)
-    rows.update(sealed_next_key=sealed)
-    account.refresh_from_db(fields=["sealed_next_key"])
+    rows.update(sealed_next_key=sealed, next_key_made_at=now)
+    account.refresh_from_db(fields=["sealed_next_key", "next_key_made_at"])
 
 
 def _change(account: CaAccount, *, by: User | str, now: datetime, sent_before: bool) -> Outcome:

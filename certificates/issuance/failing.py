@@ -169,7 +169,8 @@ def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) 
     if error.problem.terms_of_service:
         # What must be agreed to, for the operator's page (RFC 8555 §7.3.3).
         terms = error.problem.terms_of_service[:500]
-        CaAccount.objects.filter(pk=order.account.house_account.pk).update(terms_offered=terms)
+        house = CaAccount.objects.filter(pk=order.account.house_account.pk).exclude(terms_offered=terms)
+        house.update(terms_offered=terms, terms_offered_at=walk.now)
     if error.typ in ACCOUNT_PROBLEMS | {UNAUTHORIZED}:
         pause(walk, str(error), problem)
     return needs_operator(walk, problem)

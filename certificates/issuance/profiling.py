@@ -35,7 +35,7 @@ def choose(walk: Walk) -> Done | None:
     wanted = wanted_profile(house, walk.issuance.plan.product) if said else ""
     if wanted and wanted not in house.profiles:
         # Perhaps it is new there: the directory is read once more before anybody is troubled.
-        note_directory(house, walk.ca.directory())
+        note_directory(house, walk.ca.directory(), walk.now)
     if wanted and house.profiles and wanted not in house.profiles:
         return failing.needs_operator(walk, ours("profile_gone", _gone(walk, wanted), walk.now))
     chosen = wanted if house.profiles else ""
@@ -103,8 +103,10 @@ def measure(walk: Walk, facts: AuthorizationFacts) -> None:
     with transaction.atomic():
         # Read anew and held: another worker may have measured another profile a moment ago.
         held = CaAccount.objects.filter(pk=house.pk).select_for_update(no_key=True)
-        lives = held.values_list("pending_lives", flat=True).get() | {profile: seconds}
-        CaAccount.objects.filter(pk=house.pk).update(pending_lives=lives)
+        lives, since = held.values_list("pending_lives", "short_since").get()
+        lives |= {profile: seconds}
+        since = {profile: walk.now.isoformat()} | since if short else _without(since, profile)
+        CaAccount.objects.filter(pk=house.pk).update(pending_lives=lives, short_since=since)
         if short and (before is None or timedelta(seconds=before) >= LEAST_FOR_PEOPLE):
             record(
                 Action.CA_SHORT_TIME,
@@ -116,3 +118,7 @@ def measure(walk: Walk, facts: AuthorizationFacts) -> None:
                 seconds=seconds,
             )
     house.pending_lives = lives
+
+
+def _without(times: dict[str, str], profile: str) -> dict[str, str]:
+    return {name: time for name, time in times.items() if name != profile}

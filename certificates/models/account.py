@@ -63,6 +63,7 @@ class CaAccount(models.Model):
     sealed_key = models.BinaryField(null=True, editable=False)
     # Committed before keyChange, so that whatever dies there the account is never without its key (RFC 8555 §7.3.5).
     sealed_next_key = models.BinaryField(null=True, editable=False)
+    next_key_made_at = models.DateTimeField(null=True, editable=False)
     # While the key is being changed: until then one process is at it, and orders stand still.
     next_key_at = models.DateTimeField(null=True, editable=False)
     account_url = models.URLField(_("account URL"), max_length=500, blank=True, editable=False)
@@ -74,6 +75,7 @@ class CaAccount(models.Model):
     terms_offered = models.URLField(
         _("terms of service"), max_length=500, blank=True, editable=False, help_text=_("As the CA last said.")
     )
+    terms_offered_at = models.DateTimeField(null=True, editable=False)
     profile = models.CharField(
         _("profile"),
         max_length=60,
@@ -93,6 +95,8 @@ class CaAccount(models.Model):
         editable=False,
         help_text=_("Seconds by profile, as measured on new authorizations."),
     )
+    # Since when that is too short for people: times by profile, as text in ISO 8601.
+    short_since = models.JSONField(default=dict, editable=False)
     has_renewal_info = models.BooleanField(
         _("tells when to renew"), default=False, editable=False, help_text=_("RFC 9773")
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -51,6 +53,18 @@ def test_other_terms_are_listed_with_the_way_to_them():
 def test_a_profile_in_use_that_is_for_machines_is_listed(account, issuer, listed):
     ProductIssuerFactory(account=CaAccountFactory(**account), profile=issuer)
     assert bool(found()) is listed
+
+
+def test_each_says_since_when():
+    terms, short, key = (timezone.now() - timedelta(days=days) for days in (1, 2, 3))
+    ProductIssuerFactory(
+        account=CaAccountFactory(
+            terms_agreed_at=terms, terms_offered="https://ca.example/2", terms_offered_at=terms,
+            pending_lives={"": 3600}, short_since={"": short.isoformat()},
+            sealed_next_key=b"x", next_key_made_at=key,
+        )
+    )  # fmt: skip
+    assert [row.since for row in wanting_a_look(timezone.now())] == [terms, short, key]
 
 
 def test_a_profile_that_no_product_uses_troubles_nobody():

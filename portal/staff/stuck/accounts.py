@@ -29,14 +29,17 @@ def _of(account: CaAccount) -> Iterable[Stuck]:
         terms = reverse("admin:certificates_caaccount_terms", args=[account.pk])
         yield _row(
             account,
+            account.terms_offered_at,
             _t("The CA has other terms of service than those that were agreed to."),
             _t("The CA may refuse new orders one day; then it is paused."),
             Act(_t("Read them"), terms, CHANGES),
         )
     for profile in hasty_in_use(account):
+        since = account.short_since.get(profile)
         text = _t("The CA leaves less than two hours to show a name (profile: %(profile)s).")
         yield _row(
             account,
+            datetime.fromisoformat(since) if since else None,
             text % {"profile": profile or _t("CA's default")},
             _t("Customers who publish by hand get a fresh order again and again. Choose another profile."),
         )
@@ -44,6 +47,7 @@ def _of(account: CaAccount) -> Iterable[Stuck]:
         key = reverse("admin:certificates_caaccount_key", args=[account.pk])
         yield _row(
             account,
+            account.next_key_made_at,
             _t("The CA gave no answer when the account key was changed."),
             _t(
                 "Both keys are kept, and the CA is asked each time which one it is, until the change is repeated."
@@ -52,5 +56,5 @@ def _of(account: CaAccount) -> Iterable[Stuck]:
         )
 
 
-def _row(account: CaAccount, why: str, then: str, *acts: Act) -> Stuck:
-    return Stuck(account.name, why, None, page_of(account), needs=SEES, then=then, acts=acts)
+def _row(account: CaAccount, since: datetime | None, why: str, then: str, *acts: Act) -> Stuck:
+    return Stuck(account.name, why, since, page_of(account), needs=SEES, then=then, acts=acts)

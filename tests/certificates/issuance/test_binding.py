@@ -126,3 +126,8 @@ def test_terms_that_the_ca_wants_agreed_to_are_remembered_for_the_operator(desk,
         "https://ca.example/terms/7",
         "https://ca.example/agree",
     )
+    assert desk.account.terms_offered_at is not None
+    seen = desk.account.terms_offered_at
+    desk.run(timedelta(hours=1))
+    desk.account.refresh_from_db()
+    assert desk.account.terms_offered_at == seen, "since when it says so, not when it last said so"

@@ -125,6 +125,7 @@ def test_an_hour_to_show_a_name_is_measured_and_told_once(advertised, alice):
         advertised.run_until_issued(wanted)
     advertised.account.refresh_from_db()
     assert 3500 < advertised.account.pending_lives["classic"] <= 3600
+    assert set(advertised.account.short_since) == {"classic", ""}
     assert asked_for(advertised) == ["classic", None], "what was found to be too short is not asked for again"
     assert sorted(details["profile"] for details in told()) == ["", "classic"]
     assert profiles.is_too_short(advertised.account, "classic"), "measured wins over what is published"
@@ -136,6 +137,7 @@ def test_a_week_is_measured_and_nobody_is_troubled(desk, alice):
     desk.account.refresh_from_db()
     assert desk.account.pending_lives[""] > 600_000
     assert told() == []
+    assert desk.account.short_since == {}
 
 
 def test_a_ca_that_becomes_stricter_is_noticed(desk, alice):
