@@ -179,12 +179,15 @@ def test_a_wildcard_with_an_rsa_key_is_proven_by_dns(customer: Person, tmp_path:
 
 def test_a_second_name_has_its_price_and_its_own_proof(customer: Person) -> None:
     customer.order("DV", "walk-two.example")
-    total = customer.page.locator("#price .summary-total dd")
+    total = customer.page.locator("#total .summary-total dd")
+    button = customer.page.get_by_role("button", name="Check out")
+    at = button.bounding_box()
     expect(customer.page.locator("#price")).to_contain_text("1 name")
     alone = total.inner_text()
     customer.page.get_by_label(re.compile("^Domain names")).fill("walk-two.example\nshop.walk-two.example")
     expect(customer.page.locator("#price")).to_contain_text("2 names")
     expect(total).not_to_have_text(alone)
+    assert button.bounding_box() == at, "a button that moves while one presses it is missed"
     dearer = total.inner_text()
     customer.see("order-two-names")
     customer.check_out()
