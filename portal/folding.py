@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
+from uuid import UUID
 
 from django.template.base import FilterExpression, Node, NodeList, Template, TextNode, Variable
 from django.template.context import Context
@@ -13,7 +15,8 @@ from django.template.loader_tags import BlockNode
 from django.template.loaders.cached import Loader as CachedLoader
 from django.templatetags.i18n import BlockTranslateNode, LanguageNode, TranslateNode
 from django.templatetags.static import StaticNode
-from django.urls import get_script_prefix, get_urlconf
+from django.urls import get_script_prefix, get_urlconf, reverse
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 
@@ -55,6 +58,14 @@ class Folded(NodeList):
         return self._blocks
 
 
+def _place(context: Context) -> Any:
+    """What a text may depend on that nobody passes: the language, and where the portal is mounted."""
+    known = context.__dict__
+    if KEY not in known:
+        known[KEY] = (get_language(), get_script_prefix(), get_urlconf())
+    return known[KEY]
+
+
 class FoldedNode(Node):
     """Neighbours that never differ, as one text for each language, and for each place the portal may be mounted at."""
 
@@ -70,13 +81,10 @@ class FoldedNode(Node):
     def render(self, context: Context) -> SafeString:
         if not context.autoescape:
             return self._put_together(context)
-        known = context.__dict__
-        key = known.get(KEY)
-        if key is None:
-            key = known[KEY] = (get_language(), get_script_prefix(), get_urlconf())
-        text = self.texts.get(key)
+        place = _place(context)
+        text = self.texts.get(place)
         if text is None:
-            text = self.texts[key] = self._put_together(context)
+            text = self.texts[place] = self._put_together(context)
         return text
 
     render_annotated = render
@@ -106,6 +114,27 @@ class ToldNode(BlockTranslateNode):
         return words, list(gaps)
 
 
+class AddressNode(URLNode):
+    """The address of an object told by its UUID: the words around it are looked up once, and the UUID is put between."""
+
+    def render(self, context: Context) -> str:
+        if not context.autoescape:
+            return str(super().render(context))
+        keys = [argument.resolve(context) for argument in self.args]
+        if not all(type(key) is UUID for key in keys):
+            return str(super().render(context))
+        parts = self._parts(_place(context), len(keys))
+        return parts[0] + "".join([f"{key}{part}" for key, part in zip(keys, parts[1:], strict=True)])
+
+    def _parts(self, place: Any, count: int) -> list[str]:
+        known: dict[Any, list[str]] = self.__dict__.setdefault("folded_parts", {})
+        if place not in known:
+            marks = [UUID(int=number) for number in range(count)]
+            address = conditional_escape(reverse(str(self.view_name.var), args=marks))
+            known[place] = re.split("|".join(map(str, marks)), address)
+        return known[place]
+
+
 class LookAgain(Node):
     """Stands where the language changes in the middle of a template."""
 
@@ -128,6 +157,8 @@ def fold(nodes: NodeList) -> None:
             node.__class__ = OneTokenNode
         if type(node) is BlockTranslateNode:
             node.__class__ = ToldNode
+        if type(node) is URLNode and _by_key_alone(node):
+            node.__class__ = AddressNode
         kept += _folded(run)
         run = []
         _fold_inside(node)
@@ -172,6 +203,12 @@ def never_differs(node: Node) -> bool:
     if isinstance(node, SimpleNode) and getattr(node.func, "constant", False):
         return node.target_var is None and all(map(_literal, [*node.args, *node.kwargs.values()]))
     return False
+
+
+def _by_key_alone(node: URLNode) -> bool:
+    """True if the address has a name of its own and nothing but arguments in their order."""
+    named = _literal(node.view_name) and ":" not in str(node.view_name.token)
+    return bool(named and node.args and not node.kwargs and not node.asvar)
 
 
 def _literal(expression: FilterExpression | None) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 from django.template import Context, Engine
 from django.template.base import NodeList
-from django.urls import set_script_prefix
+from django.urls import NoReverseMatch, set_script_prefix
 from django.utils import translation
 
 from portal.folding import FoldedNode, fold
@@ -55,6 +57,36 @@ def test_a_folded_template_says_what_the_plain_one_says(source):
     folded = engine(page=source).get_template("page")
     expected = plain(source).get_template("page").render(Context(context))
     assert [folded.render(Context(context)) for _time in range(2)] == [expected, expected]
+
+
+ONE, OTHER = uuid.UUID("2f4c2b43-6f0f-4f0e-9a52-3b1f6a0d7a11"), uuid.UUID(int=0)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{% url 'overview' key %}?a={{ key }}",
+        "{% url 'overview' text %}",
+        "{% url 'activation-approvers' key 3 %}",
+        "{% url 'overview' plan_id=key %}",
+        "{% url 'overview' key as here %}{{ here }}",
+        "{% autoescape off %}{% url 'overview' key %}{% endautoescape %}",
+    ],
+)
+@pytest.mark.parametrize("prefix", ["/", "/a&b/"])
+def test_an_address_is_that_of_the_object_that_is_meant(source, prefix):
+    set_script_prefix(prefix)
+    folded, whole = engine(page=source).get_template("page"), plain(source).get_template("page")
+    for key in (ONE, OTHER, ONE):
+        context = {"key": key, "text": str(key)}
+        assert folded.render(Context(context)) == whole.render(Context(context))
+
+
+def test_an_address_that_is_none_is_still_refused():
+    page = engine(page="{% url 'overview' key %}").get_template("page")
+    page.render(Context({"key": ONE}))
+    with pytest.raises(NoReverseMatch):
+        page.render(Context({"key": "no key"}))
 
 
 def test_neighbours_that_never_differ_become_one():
