@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
@@ -55,7 +58,13 @@ def speaker(account: CaAccount, sealed_key: bytes) -> Connector:
 
 def key_pem(account: CaAccount, sealed_key: bytes) -> bytes:
     """Return an account key in the clear, as a connector takes it. Raises CannotUnseal."""
-    return keys.to_pem(keys.load_own(open_for_account(account, "account key", sealed_key)))
+    return _key_pem(account.pk, bytes(sealed_key), settings.KEY_ENCRYPTION_KEYS)
+
+
+@lru_cache(maxsize=64)
+def _key_pem(account_pk: uuid.UUID, sealed_key: bytes, ring: str) -> bytes:
+    """Each walk asks for it anew; the process holds it anyway (connectors/rfc8555/signing.py). `ring` says what opened it."""
+    return keys.to_pem(keys.load_own(open_for_account(CaAccount(pk=account_pk), "account key", sealed_key)))
 
 
 def contact_of(account: CaAccount) -> tuple[str, ...]:

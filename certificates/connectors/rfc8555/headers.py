@@ -17,6 +17,7 @@ LONGEST_WAIT = timedelta(days=31)
 RATE_LIMIT_WAIT = timedelta(hours=1)
 UNAVAILABLE_WAIT = timedelta(seconds=60)
 
+_WHOLE = ("https://", "http://")
 _URL = re.compile(r"https?://[\x21-\x7e]{1,2000}")
 
 
@@ -55,7 +56,10 @@ def retry_at_of_refusal(
 
 def web_url(value: object, *, base: str = "") -> str | None:
     """`value`, resolved against `base`, if it is an http or https URL a page may link to; else None."""
-    return _web_url(value, base) if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    # What is whole by itself is looked at once, wherever it is met.
+    return _web_url(value, "" if value.startswith(_WHOLE) else base)
 
 
 @lru_cache(maxsize=1024)
