@@ -44,6 +44,8 @@ class Sweeper(bootsteps.StartStopStep):
         super().__init__(parent, **kwargs)
         self.bell = Bell(float(settings.SWEEP_SECONDS))
         self.threads: list[threading.Thread] = []
+        self._tidied = time.monotonic()
+        self._asking = threading.Lock()
 
     def start(self, parent: Any) -> None:
         from portal.checks import refuse_unsafe_start
@@ -70,7 +72,7 @@ class Sweeper(bootsteps.StartStopStep):
     def run(self, lists: Any) -> None:
         from portal import sweeping
 
-        tidied = looked_after = time.monotonic()
+        looked_after = time.monotonic()
         while not self.bell.over:
             if time.monotonic() - looked_after > CONNECTION_SECONDS:
                 # As Django does around a request: a connection that broke or grew old is not used again.
@@ -78,14 +80,21 @@ class Sweeper(bootsteps.StartStopStep):
                 looked_after = time.monotonic()
             try:
                 sweeping.sweep(lists=lists, before_each=self.call_another)
-                if time.monotonic() - tidied > TIDY_SECONDS:
-                    tidied = time.monotonic()
+                if self.is_time_to_tidy():
                     sweeping.tidy(timezone.now())
                 self.bell.rest(rest_seconds(lists))
             except Exception:
                 log.exception("the sweep failed")
                 looked_after = float("-inf")
                 self.bell.rest(float(settings.SWEEP_SECONDS))
+
+    def is_time_to_tidy(self) -> bool:
+        """Say so to one of the threads: each would hold as much of memory at once, and only one could seal it."""
+        with self._asking:
+            is_time = time.monotonic() - self._tidied > TIDY_SECONDS
+            if is_time:
+                self._tidied = time.monotonic()
+            return is_time
 
     def call_another(self, lists: Any) -> None:
         """What else is due, or will be, need not wait for this one's row."""

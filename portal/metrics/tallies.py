@@ -19,7 +19,7 @@ from audit.vocabulary import Action
 from certificates.models import Certificate, Issuance
 from portal.models import Tally
 
-BATCH = 5000
+BATCH = 1000
 HAPPENED, PAID_TO_ISSUED, READ_TO = "happened", "paid_to_issued", "read_to"
 # Seconds. A customer with everything in place waits a minute; one who must ask a colleague waits days.
 BUCKETS = (10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 43200, 86400, 259200, 604800)

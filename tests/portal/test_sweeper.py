@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import threading
 import time
 from datetime import timedelta
 
@@ -59,6 +60,21 @@ def test_the_rest_lasts_until_the_next_row_falls_due(settings):
     assert 1.5 < sweeper.rest_seconds(lists) <= 2.0
     lists.next_due = timezone.now() - timedelta(seconds=2)
     assert sweeper.rest_seconds(lists) == sweeper.SHORTEST_REST
+
+
+def test_one_thread_of_a_process_tidies_and_again_after_a_while(monkeypatch):
+    step, said = sweeper.Sweeper(None), []
+    threads = [threading.Thread(target=lambda: said.append(step.is_time_to_tidy())) for _n in range(8)]
+    assert not step.is_time_to_tidy(), "a worker that has just begun"
+    monkeypatch.setattr(sweeper, "TIDY_SECONDS", 0.5)
+    time.sleep(0.6)
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert said.count(True) == 1
+    time.sleep(0.6)
+    assert step.is_time_to_tidy()
 
 
 def test_who_takes_a_row_calls_another_where_there_are_more(settings):
