@@ -7,12 +7,15 @@ import json
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import Max
 
 from audit.models import Entry, Link
 
 GENESIS = "0" * 64
 # An entry gets its id before its transaction commits: wait until slower neighbours with lower ids are visible too.
 SETTLING = timedelta(seconds=30)
+# One that takes longer even than that is found for so long.
+LATEST = timedelta(days=1)
 
 
 class ChainBroken(Exception):
@@ -46,7 +49,7 @@ def seal(now: datetime, limit: int = 500) -> int:
     last = Link.objects.order_by("-position").first()
     position, previous = (last.position, last.hash) if last else (0, GENESIS)
     links = []
-    for entry in Entry.objects.filter(link__isnull=True, at__lt=now - SETTLING).order_by("pk")[:limit]:
+    for entry in _unsealed(now, limit):
         position += 1
         previous = next_hash(previous, entry)
         links.append(Link(entry=entry, position=position, hash=previous))
@@ -56,6 +59,25 @@ def seal(now: datetime, limit: int = 500) -> int:
     except IntegrityError:
         return 0
     return len(links)
+
+
+def _unsealed(now: datetime, limit: int) -> list[Entry]:
+    """Return the next settled entries. Where they begin is known: all of memory is never looked through for them."""
+    settled = Entry.objects.filter(at__lt=now - SETTLING).order_by("pk")
+    sealed_to = Link.objects.aggregate(last=Max("entry"))["last"] or 0
+    news = list(settled.filter(pk__gt=sealed_to)[:limit])
+    # Once all is sealed: whatever took longer to commit than its neighbours, and was passed over.
+    late = settled.filter(pk__lt=sealed_to, at__gt=now - LATEST, link__isnull=True)
+    return news or list(late[:limit])
+
+
+def _passed_over() -> Entry | None:
+    """Return an entry that nothing seals any more: older by LATEST than the newest sealed one, and without a link."""
+    newest = Link.objects.select_related("entry").order_by("-entry_id").first()
+    if newest is None:
+        return None
+    older = Entry.objects.filter(pk__lt=newest.entry_id, at__lt=newest.entry.at - LATEST, link__isnull=True)
+    return older.order_by("pk").first()
 
 
 def verify(known_head: str | None = None) -> int:
@@ -72,6 +94,9 @@ def verify(known_head: str | None = None) -> int:
         if previous != link.hash:
             raise ChainBroken(f"entry {link.entry_id} is not what was sealed")
         heads.add(previous)
+    passed_over = _passed_over()
+    if passed_over is not None:
+        raise ChainBroken(f"entry {passed_over.pk} was put among those that were sealed long ago")
     if known_head is not None and known_head not in heads:
         raise ChainBroken("the end of the chain was cut off")
     return expected

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from audit import chain as chain_module
 from audit.chain import SETTLING, ChainBroken, next_hash, seal, verify
@@ -64,6 +65,30 @@ def test_sealing_goes_on_where_it_stopped(chain, alice, now):
     assert seal(now + timedelta(minutes=10)) == 1
     assert seal(now + timedelta(minutes=10)) == 0
     assert verify(chain[1]) == 21
+
+
+def test_an_entry_that_committed_late_is_sealed_behind_those_that_overtook_it(alice, now):
+    def recorded(moment):
+        return record(Action.SIGNED_IN, alice, now=moment, by=alice)
+
+    late, quick = recorded(now), recorded(now)
+    # As it was while the first was not committed yet: only the second could be seen.
+    Link.objects.create(entry=quick, position=1, hash=next_hash(chain_module.GENESIS, quick))
+    assert seal(now + timedelta(minutes=5)) == 1
+    assert [link.entry_id for link in Link.objects.order_by("position")] == [quick.pk, late.pk]
+    assert verify() == 2
+
+
+def test_what_was_sealed_long_ago_is_not_looked_through_again(alice, now):
+    for n in range(30):
+        record(Action.SIGNED_IN, alice, now=now + timedelta(seconds=n), by=alice)
+    while seal(now + timedelta(minutes=5), limit=10):
+        pass
+    record(Action.SIGNED_IN, alice, now=now + timedelta(minutes=6), by=alice)
+    with CaptureQueriesContext(connection) as asked:
+        assert seal(now + timedelta(minutes=10)) == 1
+    looks = [query["sql"] for query in asked if "audit_entry" in query["sql"] and "JOIN" in query["sql"]]
+    assert looks == [], "no search for entries without a link"
 
 
 @pytest.mark.parametrize(
@@ -124,6 +149,15 @@ def test_two_entries_that_changed_places_are_found(chain):
     Link.objects.filter(pk=second.pk).update(position=4)
     Link.objects.filter(pk=first.pk).update(position=5)
     with pytest.raises(ChainBroken):
+        verify()
+
+
+def test_an_old_entry_put_before_the_others_is_found(chain, alice, now):
+    first = Entry.objects.get(pk=chain[0][0])
+    forged = {"at": now - timedelta(days=2), "action": "user:signed_in", "actor": alice.email}
+    Entry.objects.bulk_create([Entry(pk=first.pk - 1_000_000, object_kind="user", object_id="1", **forged)])
+    assert seal(now + timedelta(minutes=6)) == 0
+    with pytest.raises(ChainBroken, match="put among"):
         verify()
 
 
