@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db import transaction
 
@@ -13,7 +16,6 @@ from audit.vocabulary import Action
 from certificates.models import Certificate, Issuance
 from certificates.standing import reissue_due_at
 from certificates.upcoming import goes_on_after, ordered_at
-from certificates.validity import LIMITS
 from orders.models import Plan
 
 # After the first letter, when a third of the lifetime is left, again with so many days left.
@@ -21,8 +23,6 @@ DAYS_LEFT = (14, 7, 3, 1)
 DUE = "due"
 # Who was told a moment ago that the next certificate waits for them is not reminded at once.
 QUIET = timedelta(days=3)
-# No certificate needs a letter earlier than a third of the longest lifetime any rule has allowed.
-EARLIEST = timedelta(days=max(days for _since, days in LIMITS) / 3 + 1)
 BATCH = 500
 
 
@@ -32,22 +32,32 @@ def remind(now: datetime) -> int:
     The stage is found by range, not by day, so that a sweep that missed a day writes the letter on the next one; and
     only the latest stage is written, so that nobody gets four letters at once.
     """
-    ending = Certificate.objects.filter(
-        state=Certificate.State.VALID,
-        not_after__gt=now,
-        not_after__lte=now + EARLIEST,
-        plan__state=Plan.State.ACTIVE,
-    ).select_related("plan__owner", "plan__product", "plan__activation", "renewal_info")
+    ending = Certificate.objects.current(now).with_a_third_left(now).filter(plan__state=Plan.State.ACTIVE)
+    columns = ending.order_by("pk").values_list("pk", "not_before", "not_after").iterator(chunk_size=BATCH)
     written = 0
-    for certificate in ending.order_by("pk").iterator(chunk_size=BATCH):
-        stage = stage_of(certificate, now)
-        if (
-            stage is not None
-            and not _is_being_replaced(certificate)
-            and not _is_cared_for(certificate, stage, now)
-        ):
-            written += _write(certificate, stage, now)
+    # Nearly all of them were written about long ago: only of the others more is read than when they end.
+    while batch := list(islice(columns, BATCH)):
+        told_of = [Certificate(pk=pk, not_before=since, not_after=until) for pk, since, until in batch]
+        written += sum(
+            _write(certificate, stage, now)
+            for certificate, stage in _untold(told_of, now)
+            if not _is_being_replaced(certificate) and not _is_cared_for(certificate, stage, now)
+        )
     return written
+
+
+def _untold(ending: list[Certificate], now: datetime) -> Iterator[tuple[Certificate, str]]:
+    """Yield those, read whole, whose owner has had no letter about the stage that they are at."""
+    stages = {row.pk: stage for row in ending if (stage := stage_of(row, now)) is not None}
+    occasions = {occasion_of(pk, stage): pk for pk, stage in stages.items()}
+    told = Letter.objects.filter(occasion__in=occasions).values_list("occasion", flat=True)
+    for occasion in told:
+        occasions.pop(occasion, None)
+    whole = Certificate.objects.filter(pk__in=occasions.values()).select_related(
+        "plan__owner", "plan__product", "plan__activation", "renewal_info"
+    )
+    for certificate in whole.order_by("pk"):
+        yield certificate, stages[certificate.pk]
 
 
 def stage_of(certificate: Certificate, now: datetime) -> str | None:
@@ -77,9 +87,9 @@ def _wanted(certificate: Certificate) -> Issuance | None:
     return certificate.plan.issuances.filter(state=Issuance.State.WANTED).first()
 
 
-def occasion_of(certificate: Certificate, stage: str) -> str:
+def occasion_of(certificate_pk: uuid.UUID, stage: str) -> str:
     """Return what makes a reminder one: each certificate and stage is written about once, by whomever."""
-    return f"ending:{certificate.pk}:{stage}"
+    return f"ending:{certificate_pk}:{stage}"
 
 
 def _write(certificate: Certificate, stage: str, now: datetime) -> int:
@@ -95,7 +105,7 @@ def _write(certificate: Certificate, stage: str, now: datetime) -> int:
     letter = write(
         "certificate_ending",
         to=plan.owner.email,
-        occasion=occasion_of(certificate, stage),
+        occasion=occasion_of(certificate.pk, stage),
         now=now,
         context=context,
         plan_id=plan.pk,

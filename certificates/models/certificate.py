@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Value
 from django.utils.translation import gettext_lazy as _
 
 from certificates.models.account import CaAccount
@@ -25,6 +26,14 @@ class CertificateQuerySet(models.QuerySet["Certificate"]):
 
     def current(self, now: datetime) -> Self:
         return self.filter(state=Certificate.State.VALID, not_after__gt=now)
+
+    def with_a_third_left(self, now: datetime) -> Self:
+        """Return those of whose lifetime a third or less is left, the customary time to renew (`standing.reissue_due_at`)."""
+        left = models.ExpressionWrapper(F("not_after") - Value(now), models.DurationField())
+        life = models.ExpressionWrapper(F("not_after") - F("not_before"), models.DurationField())
+        # Not divided: SQLite would make a fraction of it, which is no time any more.
+        thrice = models.ExpressionWrapper(left * 3, models.DurationField())
+        return self.alias(thrice_left=thrice, life=life).filter(thrice_left__lte=F("life"))
 
 
 class Certificate(models.Model):

@@ -31,7 +31,7 @@ def blocked(row: RenewalInfo, certificate: Certificate, obstacle: Obstacle, now:
     write(
         "next_certificate_blocked",
         to=plan.owner.email,
-        occasion=occasion_of(certificate, DUE),
+        occasion=occasion_of(certificate.pk, DUE),
         now=now,
         context=_context(row, certificate) | {"names": certificate.names, "reason": str(obstacle.text)},
         plan_id=plan.pk,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Letter
 from audit.models import Entry
 from certificates import reminding
 from certificates.models import Certificate
+from certificates.standing import reissue_due_at
 from tests.conftest import NOW
 from tests.factories import certificate_for, plan_for
 
@@ -92,3 +95,23 @@ def test_a_plan_ends_with_its_paid_term_and_memory_knows(certificate):
     certificate.plan.refresh_from_db()
     assert certificate.plan.state == "ended"
     assert Entry.objects.filter(action="plan:ended", plan_id=certificate.plan_id).count() == 1
+
+
+def test_the_database_and_the_pages_mean_the_same_third(certificate):
+    due = reissue_due_at(certificate)
+    moment = timedelta(microseconds=1)
+    for at, found in ((due - moment, 0), (due, 1), (due + moment, 1), (NOW + 89 * DAY, 1)):
+        assert Certificate.objects.with_a_third_left(at).count() == found
+
+
+def test_those_who_were_told_cost_no_question_each(alice):
+    for number in range(12):
+        plan = plan_for(alice, f"shop{number}.example")
+        plan.state = "active"
+        plan.save()
+        row = certificate_for(plan)
+        Certificate.objects.filter(pk=row.pk).update(not_before=NOW, not_after=NOW + 90 * DAY, issued_at=NOW)
+    assert reminding.remind(NOW + 61 * DAY) == 12
+    with CaptureQueriesContext(connection) as asked:
+        assert reminding.remind(NOW + 62 * DAY) == 0
+    assert len(asked) <= 3
