@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline
 from certificates.models import Activation, ActivationName
+from leases.keys import some
 
 
 class NameInline(ReadOnlyInline):
@@ -56,4 +57,5 @@ class ActivationAdmin(ReadOnlyAdmin):
     )
 
     def also_found(self, text: str) -> Q:
-        return Q(pk__in=ActivationName.objects.filter(ascii__startswith=text.lower()).values("activation_id"))
+        named = ActivationName.objects.filter(ascii__startswith=text.lower()).order_by("-pk")
+        return Q(pk__in=some(named.values_list("activation_id")))

@@ -62,7 +62,7 @@ class CertificateAdmin(ReadOnlyAdmin, AuditedAdmin):
     )
 
     def also_found(self, text: str) -> Q:
-        return Q(plan__in=Plan.objects.found(text).values("pk"))
+        return Q(plan__in=Plan.objects.found_keys(text))
 
     @admin.display(description=_("names"))
     def names_text(self, certificate: Certificate) -> str:

@@ -77,7 +77,7 @@ class IssuanceAdmin(ReadOnlyAdmin):
     )
 
     def also_found(self, text: str) -> Q:
-        return Q(plan__in=Plan.objects.found(text).values("pk"))
+        return Q(plan__in=Plan.objects.found_keys(text))
 
     @admin.display(description=_("issuance"))
     def short(self, issuance: Issuance) -> str:
@@ -150,7 +150,7 @@ class AcmeOrderAdmin(ReadOnlyAdmin):
     )
 
     def also_found(self, text: str) -> Q:
-        return Q(issuance__plan__in=Plan.objects.found(text).values("pk"))
+        return Q(issuance__plan__in=Plan.objects.found_keys(text))
 
     @admin.display(description=_("ACME order"), ordering="issuance_id")
     def short(self, order: AcmeOrder) -> str:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from audit.admin_pages import ReadOnlyAdmin, as_json, list_of
-from certificates.models import Campaign, Certificate, Issuance, RenewalInfo
+from certificates.models import Campaign, Issuance, RenewalInfo
 from certificates.upcoming import BLOCKED
 from orders.models import Plan
 
@@ -74,8 +74,7 @@ class RenewalInfoAdmin(ReadOnlyAdmin):
     )
 
     def also_found(self, text: str) -> Q:
-        plans = Plan.objects.found(text).values("pk")
-        return Q(certificate__in=Certificate.objects.filter(plan__in=plans).values("pk"))
+        return Q(certificate__plan__in=Plan.objects.found_keys(text))
 
     @admin.display(description=_("names"))
     def names_text(self, row: RenewalInfo) -> str:

@@ -78,7 +78,7 @@ class RevocationAdmin(ReadOnlyAdmin):
     )
 
     def also_found(self, text: str) -> Q:
-        return Q(certificate__plan__in=Plan.objects.found(text).values("pk"))
+        return Q(certificate__plan__in=Plan.objects.found_keys(text))
 
     @admin.display(description=_("names"))
     def names_text(self, revocation: Revocation) -> str:

@@ -19,6 +19,7 @@ from accounts.audited_admin import AuditedAdmin
 from accounts.people import signed_in
 from accounts.reauthentication import recent_sign_in_required
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline, link, page_of
+from leases.keys import some
 from orders.admin.refund_form import RefundForm
 from orders.models import Order, OrderItem, OrderName, Payment
 from orders.money import shown
@@ -102,7 +103,7 @@ class OrderAdmin(ReadOnlyAdmin, AuditedAdmin):
     )
 
     def also_found(self, text: str) -> Q:
-        return Q(pk__in=OrderName.objects.begun(text).values("item__order_id"))
+        return Q(pk__in=some(OrderName.objects.begun(text).order_by("-pk").values_list("item__order_id")))
 
     @admin.display(description=_("total"), ordering="total")
     def sum(self, order: Order) -> str:

@@ -57,7 +57,7 @@ class PlanAdmin(ChangeOnlyAdmin):
         return [name for name in self.get_fields(request, obj) if name != "ends_at"]
 
     def also_found(self, text: str) -> Q:
-        return Q(pk__in=Plan.objects.found(text).values("pk"))
+        return Q(pk__in=Plan.objects.found_keys(text))
 
     def remember(self, request: HttpRequest, row: Model, **details: Any) -> None:
         if isinstance(row, Plan):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from leases.keys import some
 from leases.updates import update
-from orders.models.order import Order, OrderItem, OrderName
+from orders.models.order import OrderItem, OrderName
 from orders.models.product import Product
 
 if TYPE_CHECKING:
@@ -23,16 +24,14 @@ class PlanQuerySet(models.QuerySet["Plan"]):
         """Return the plans that exist for this person; a stranger's plan does not."""
         return self.filter(owner=user)
 
-    def found(self, text: str) -> Self:
-        """Return the plans whose order number, name or owner's e-mail address begins as somebody typed it."""
-        by_name = Q(item__in=OrderName.objects.begun(text).values("item_id"))
-        by_number = Q(
-            item__order__in=Order.objects.filter(number__startswith=text.strip().upper()).values("pk")
-        )
-        people = Plan._meta.get_field("owner").related_model._default_manager
-        return self.filter(
-            by_name | by_number | Q(owner__in=people.filter(email__istartswith=text.strip()).values("pk"))
-        )
+    def found_keys(self, text: str) -> list[uuid.UUID]:
+        """Return the keys of plans whose order number, name or owner's e-mail address begins as somebody typed it."""
+        people: Any = Plan._meta.get_field("owner").related_model
+        numbered = OrderItem.objects.filter(order__number__startswith=text.strip().upper())
+        named = OrderName.objects.begun(text).order_by("-pk")
+        items = [*some(numbered.values_list("pk")), *some(named.values_list("item_id"))]
+        owners = some(people.objects.filter(email__istartswith=text.strip()).values_list("pk"))
+        return some(self.filter(Q(item__in=items) | Q(owner__in=owners)).order_by().values_list("pk"))
 
     def suspend(self) -> int:
         """Suspend every open or active plan of this set; return how many. Each remembers what it goes back to."""

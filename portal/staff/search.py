@@ -11,10 +11,12 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 
+from accounts.models import User
 from audit.admin_pages import page_of
 from certificates.models import Activation, Certificate, Issuance
 from identifiers.names import Name, UnacceptableName, parse
-from orders.models import Order, OrderName, Plan
+from leases.keys import some
+from orders.models import Order, OrderItem, OrderName, Plan
 
 SHOWN = 50
 NUMBER = re.compile(r"[2-9A-HJ-NP-Z]{4}-?[2-9A-HJ-NP-Z]{4}")
@@ -47,35 +49,38 @@ def search(text: str) -> list[Hit]:
 
 def _plans(text: str) -> Iterable[Plan]:
     wanted = Q(pk__in=[])
+    items: list[int] = []
     if "@" in text:
-        wanted |= Q(owner__email__istartswith=text) | Q(item__order__purchaser_email__istartswith=text)
+        wanted |= Q(owner__in=some(User.objects.filter(email__istartswith=text).values_list("pk")))
+        items += some(OrderItem.objects.filter(order__purchaser_email__istartswith=text).values_list("pk"))
     if number := _number(text):
-        wanted |= Q(item__order__number=number)
+        items += some(OrderItem.objects.filter(order__number=number).values_list("pk"))
     if one := _uuid(text):
-        wanted |= Q(pk=one) | Q(item__order_id=one)
-        wanted |= Q(pk__in=Issuance.objects.filter(pk=one).values("plan_id"))
-        wanted |= Q(pk__in=Certificate.objects.filter(pk=one).values("plan_id"))
+        items += some(OrderItem.objects.filter(order=one).values_list("pk"))
+        issued = some(Certificate.objects.filter(pk=one).values_list("plan_id"))
+        wanted |= Q(pk__in=[one, *some(Issuance.objects.filter(pk=one).values_list("plan_id")), *issued])
     if serial := _serial(text):
-        wanted |= Q(pk__in=Certificate.objects.filter(serial__in=serial).values("plan_id"))
+        wanted |= Q(pk__in=some(Certificate.objects.filter(serial__in=serial).values_list("plan_id")))
     if name := _name(text):
         under = Q(names__ascii=name) | Q(names__ascii__endswith=f".{name}")
-        wanted |= Q(item__in=OrderName.objects.at_or_below(name).values("item_id")) | Q(
-            pk__in=Activation.objects.filter(under).values("plan_id")
-        )
-    rows = Plan.objects.filter(wanted).select_related("item__order", "owner", "product")
+        items += some(OrderName.objects.at_or_below(name).order_by("-pk").values_list("item_id"))
+        wanted |= Q(pk__in=some(Activation.objects.filter(under).order_by("-pk").values_list("plan_id")))
+    rows = Plan.objects.filter(wanted | Q(item__in=items)).select_related("item__order", "owner", "product")
     return rows.prefetch_related("item__names").order_by("-starts_at")[:SHOWN]
 
 
 def _orders(text: str) -> Iterable[Order]:
     wanted = Q(pk__in=[])
     if "@" in text:
-        wanted |= Q(owner__email__istartswith=text) | Q(purchaser_email__istartswith=text)
+        wanted |= Q(owner__in=some(User.objects.filter(email__istartswith=text).values_list("pk")))
+        wanted |= Q(purchaser_email__istartswith=text)
     if number := _number(text):
         wanted |= Q(number=number)
     if one := _uuid(text):
         wanted |= Q(pk=one)
     if name := _name(text):
-        wanted |= Q(pk__in=OrderName.objects.at_or_below(name).values("item__order_id"))
+        named = OrderName.objects.at_or_below(name).order_by("-pk")
+        wanted |= Q(pk__in=some(named.values_list("item__order_id")))
     fulfilled = Plan.objects.filter(item__order=OuterRef("pk"))
     rows = Order.objects.filter(~Exists(fulfilled), wanted).select_related("owner")
     return rows.prefetch_related("items__names").order_by("-created_at")[:SHOWN]

@@ -21,6 +21,9 @@ def without_ca(now: datetime) -> Iterable[Stuck]:
     Those without a valid certificate come first. Where every product has a CA, nothing but the products is looked at.
     """
     able = ProductIssuer.objects.filter(product=OuterRef("pk"), account__enabled=True)
+    unable = list(Product.objects.filter(~Exists(able)))
+    if not unable:
+        return
     valid = Certificate.objects.current(now).filter(plan=OuterRef("pk"))
     wanted = Issuance.objects.filter(plan=OuterRef("pk"), state=Issuance.State.WANTED)
     done = Activation.objects.filter(
@@ -32,7 +35,7 @@ def without_ca(now: datetime) -> Iterable[Stuck]:
     rows = Plan.objects.filter(
         Exists(done),
         ~Exists(wanted),
-        product__in=Product.objects.filter(~Exists(able)).values("pk"),
+        product__in=unable,
         state__in=[Plan.State.OPEN, Plan.State.ACTIVE],
         ends_at__gt=now,
     ).annotate(secured=Exists(valid))
