@@ -52,7 +52,8 @@ def seal(now: datetime, limit: int = 500) -> int:
     for entry in _unsealed(now, limit):
         position += 1
         previous = next_hash(previous, entry)
-        links.append(Link(entry=entry, position=position, hash=previous))
+        # By its key: an entry and a link that hold each other would lie about by the thousand until garbage is collected.
+        links.append(Link(entry_id=entry.pk, position=position, hash=previous))
     try:
         with transaction.atomic():
             Link.objects.bulk_create(links)
