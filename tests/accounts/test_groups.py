@@ -10,6 +10,14 @@ from accounts.groups import GROUPS, OPERATORS, SUPPORT, grant
 
 pytestmark = pytest.mark.django_db
 
+
+@pytest.fixture(autouse=True)
+def _as_migrated(db):
+    """A test that flushes the database takes the groups of the migration with it."""
+    if not Group.objects.exists():
+        grant(apps)
+
+
 SUPPORT_MAY = {
     "accounts.view_letter",
     "audit.view_entry",

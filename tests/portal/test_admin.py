@@ -8,7 +8,6 @@ from html.parser import HTMLParser
 import pytest
 from django.apps import apps
 from django.contrib import admin
-from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.models import BinaryField
 from django.test.utils import CaptureQueriesContext
@@ -281,9 +280,9 @@ def test_an_agreement_can_be_added_and_never_changed(client, operator, story):
     )
 
 
-def test_a_superuser_makes_a_person_of_the_staff_without_a_password(client, root):
+def test_a_superuser_makes_a_person_of_the_staff_without_a_password(client, root, support):
     client.force_login(root)
-    group = Group.objects.get(name="support")
+    group = support.groups.get()
     data = {
         "email": "New.Person@Portal.example",
         "name": "New",
