@@ -87,7 +87,7 @@ class QuickList(admin.ModelAdmin):
         return queryset.filter(found), False
 
     def also_found(self, text: str) -> Q:
-        """Return what else matches a search, where it takes a subquery: the names of an order, for one."""
+        """Return what else matches a search, by keys that another question has found (leases/keys.py): the names of an order, for one."""
         return Q(pk__in=[])
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[Any]:

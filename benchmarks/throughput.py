@@ -11,10 +11,7 @@ AT_LEAST = 0.45
 
 
 def measure(scale: Scale) -> Line:
-    ours: list[float] = []
-    bare: list[float] = []
-    cpu: list[float] = []
-    waits: list[float] = []
+    rounds: list[tuple[issuing.Round, float]] = []
     with stage() as here:
         here.start_workers()
         here.start_beat()
@@ -24,14 +21,14 @@ def measure(scale: Scale) -> Line:
                 mine = issuing.issue(here, scale.orders)
                 theirs = here.bare(scale.orders)
             except CaLockedUp:
-                if not bare:
+                if not rounds:
                     raise
                 # What was measured before counts: a CA that is driven at full speed may not live for all rounds.
                 break
-            ours.append(mine.rate)
-            cpu.append(mine.cpu_ms)
-            waits.append(median(mine.latencies))
-            bare.append(scale.orders / theirs["seconds"])
+            rounds.append((mine, scale.orders / theirs["seconds"]))
+    ours, bare = [mine.rate for mine, _rate in rounds], [rate for _mine, rate in rounds]
+    cpu = [mine.cpu_ms for mine, _rate in rounds]
+    waits = [median(mine.latencies) for mine, _rate in rounds]
     found = ratios(ours, bare)
     return Line(
         "throughput",

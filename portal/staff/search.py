@@ -40,18 +40,18 @@ def search(text: str) -> list[Hit]:
     text = text.strip()[:253]
     if not text:
         return []
-    plans = list(_plans(text))
+    owners = some(User.objects.filter(email__istartswith=text).values_list("pk")) if "@" in text else []
+    plans = list(_plans(text, owners))
     found = {plan.item.order_id for plan in plans}
-    orders = [order for order in _orders(text) if order.pk not in found]
+    orders = [order for order in _orders(text, owners) if order.pk not in found]
     hits = [_of_plan(plan) for plan in plans] + [_of_order(order) for order in orders]
     return sorted(hits, key=lambda hit: hit.since, reverse=True)[:SHOWN]
 
 
-def _plans(text: str) -> Iterable[Plan]:
-    wanted = Q(pk__in=[])
+def _plans(text: str, owners: list[uuid.UUID]) -> Iterable[Plan]:
+    wanted = Q(owner__in=owners)
     items: list[int] = []
     if "@" in text:
-        wanted |= Q(owner__in=some(User.objects.filter(email__istartswith=text).values_list("pk")))
         items += some(OrderItem.objects.filter(order__purchaser_email__istartswith=text).values_list("pk"))
     if number := _number(text):
         items += some(OrderItem.objects.filter(order__number=number).values_list("pk"))
@@ -69,10 +69,9 @@ def _plans(text: str) -> Iterable[Plan]:
     return rows.prefetch_related("item__names").order_by("-starts_at")[:SHOWN]
 
 
-def _orders(text: str) -> Iterable[Order]:
-    wanted = Q(pk__in=[])
+def _orders(text: str, owners: list[uuid.UUID]) -> Iterable[Order]:
+    wanted = Q(owner__in=owners)
     if "@" in text:
-        wanted |= Q(owner__in=some(User.objects.filter(email__istartswith=text).values_list("pk")))
         wanted |= Q(purchaser_email__istartswith=text)
     if number := _number(text):
         wanted |= Q(number=number)
