@@ -22,7 +22,7 @@ class Staff:
         self.installation = installation
         self.browser: Customer | None = None
         self.helped = 0
-        self._last = 0.0
+        self._last = float("-inf")
 
     def help(self, plan_url: str) -> None:
         """Do what the staff's pages offer for this plan. Raises Unexpected where one of them does not answer."""

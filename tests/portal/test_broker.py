@@ -50,7 +50,6 @@ def test_it_is_what_our_workers_and_our_pages_speak(channel):
 
 def test_a_message_goes_through(channel):
     channel._put("celery", {"a": "ü"})
-    time.sleep(0.01)
     channel._put("celery", {"a": 2})
     channel._put("other", {"a": 3})
     assert [channel._get("celery"), channel._get("celery"), channel._get("other")] == [
@@ -58,6 +57,17 @@ def test_a_message_goes_through(channel):
     ]  # fmt: skip
     with pytest.raises(Empty):
         channel._get("celery")
+
+
+@pytest.mark.parametrize("uptime", [0.1, 9_999.9, 11_520.0, 99_999.9])
+def test_they_come_in_the_order_they_were_put_however_long_the_machine_has_been_up(
+    channel, monkeypatch, uptime
+):
+    """Uptimes at which a number of milliseconds gains a digit, or begins with another one."""
+    for number in range(3):
+        monkeypatch.setattr(time, "monotonic", lambda now=uptime + number / 10: now)
+        channel._put("celery", {"number": number})
+    assert [channel._get("celery")["number"] for _each in range(3)] == [0, 1, 2]
 
 
 def test_another_process_writes_as_fast_as_it_can_and_every_message_is_read_whole(channel, tmp_path):
@@ -75,7 +85,7 @@ def test_another_process_writes_as_fast_as_it_can_and_every_message_is_read_whol
 
 @pytest.mark.parametrize("content", ["", '{"half": '])
 def test_one_that_was_left_half_written_is_missed_and_the_next_one_is_not(channel, tmp_path, content):
-    (tmp_path / "1_a.celery.msg").write_text(content)
+    (tmp_path / "0_a.celery.msg").write_text(content)
     channel._put("celery", {"a": 1})
     with pytest.raises(Empty):
         channel._get("celery")
