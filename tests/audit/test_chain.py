@@ -199,6 +199,6 @@ def test_ten_thousand_entries_are_walked_in_half_a_second_or_little_more(alice, 
     )
     while seal(now + timedelta(minutes=5), limit=5_000):
         pass
-    started = time.perf_counter()
+    started = time.process_time()
     assert verify() == 10_000
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -230,20 +230,18 @@ def test_one_name_takes_seven_requests(ca: CaServer, monkeypatch: pytest.MonkeyP
 
     def counted(self: Transport, verb: str, method: str, url: str, **rest: object) -> Answer:
         answer: Answer = exchange(self, verb, method, url, **rest)  # type: ignore[arg-type]
-        # Pebble refuses every fifth nonce; those repetitions are the CA's, not ours.
-        if b"badNonce" not in answer.body and method == "POST":
+        # Pebble refuses every fifth nonce, and may want to be asked again: those repetitions are the CA's, not ours.
+        if b"badNonce" not in answer.body and method == "POST" and sent[-1:] != [url]:
             sent.append(url)
         return answer
 
     monkeypatch.setattr(Transport, "exchange", counted)
     order = connector.new_order([Identifier(name)])
     answered(connector, order.authorization_urls[0], "dns-01")
-    time.sleep(0.5)
-    ready = connector.order(order.url)
+    ready = until(lambda: connector.order(order.url), "ready")
     assert ready.finalize_url is not None
     connector.finalize(ready.finalize_url, csr_for(name))
-    time.sleep(0.5)
-    done = connector.order(order.url)
+    done = until(lambda: connector.order(order.url), "valid")
     assert done.certificate_url is not None
     connector.certificate(done.certificate_url)
     assert len(sent) == 7

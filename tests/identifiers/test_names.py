@@ -336,7 +336,7 @@ def test_what_it_accepts_it_reads_back_from_both_forms(text: str) -> None:
 
 
 def test_hostile_lengths_cost_little() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     for text in (
         "ü" * 1990,
         "a." * 990,
@@ -348,4 +348,4 @@ def test_hostile_lengths_cost_little() -> None:
     ):
         with pytest.raises(UnacceptableName):
             parse(text)
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

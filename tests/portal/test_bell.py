@@ -10,7 +10,8 @@ import pytest
 
 from portal.bell import Bell
 
-SOON = 5.0
+# Nobody who is called rests as long as this, and nobody who is not rises before.
+SOON, LONG = 30.0, 120.0
 
 
 class Sleepers:
@@ -42,7 +43,7 @@ class Sleepers:
 
 @pytest.fixture
 def bell() -> Bell:
-    return Bell(20.0)
+    return Bell(LONG)
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def sleepers(bell) -> Iterator[Sleepers]:
 
 
 def test_a_ring_wakes_one_and_the_next_ring_another(bell, sleepers):
-    sleepers.add(20.0, 3)
+    sleepers.add(LONG, 3)
     bell.ring()
     assert sleepers.risen(1) == 1
     bell.ring()
@@ -63,11 +64,11 @@ def test_a_ring_wakes_one_and_the_next_ring_another(bell, sleepers):
 
 
 def test_the_end_wakes_all_and_nobody_rests_after_it(bell, sleepers):
-    sleepers.add(20.0, 3)
+    sleepers.add(LONG, 3)
     bell.end()
     assert sleepers.risen(3) == 3
     started = time.monotonic()
-    bell.rest(20.0)
+    bell.rest(LONG)
     assert time.monotonic() - started < SOON
 
 
@@ -75,7 +76,7 @@ def test_a_ring_during_the_work_is_heard_before_the_rest_and_only_once(bell):
     bell.ring()
     bell.ring()
     started = time.monotonic()
-    bell.rest(20.0)
+    bell.rest(LONG)
     assert time.monotonic() - started < SOON
     bell.rest(0.05)
     assert time.monotonic() - started >= 0.05
@@ -86,7 +87,7 @@ def test_another_is_called_only_from_its_rest(bell, sleepers):
     started = time.monotonic()
     bell.rest(0.1)
     assert time.monotonic() - started >= 0.1
-    sleepers.add(20.0)
+    sleepers.add(LONG)
     bell.call_another()
     assert sleepers.risen(1) == 1
 
@@ -97,13 +98,13 @@ def test_when_something_falls_due_one_goes_to_look_and_the_others_rest_on(bell, 
 
 
 def test_who_rests_already_goes_by_what_is_planned_later(bell, sleepers):
-    sleepers.add(20.0, 2)
+    sleepers.add(LONG, 2)
     bell.plan(0.1)
     assert sleepers.risen(1) == 1
 
 
 def test_a_later_plan_does_not_put_off_a_sooner_one(bell, sleepers):
     sleepers.add(0.4)
-    bell.plan(20.0)
-    sleepers.add(20.0)
+    bell.plan(LONG)
+    sleepers.add(LONG)
     assert sleepers.risen(1) == 1

@@ -9,12 +9,13 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.utils import timezone
+import time_machine
 
 from accounts.models import Letter
 from portal import sweeper, tasks
 from portal.bell import Bell
 from portal.listing import Lists
+from tests.conftest import NOW
 from tests.portal.test_sweeping import letter
 
 
@@ -34,8 +35,8 @@ def test_a_worker_with_sweepers_only_wakes_one(monkeypatch):
     tasks.sweep()
     assert Letter.objects.get().sent_at is None
     started = time.monotonic()
-    bell.rest(20.0)
-    assert time.monotonic() - started < 5
+    bell.rest(120.0)
+    assert time.monotonic() - started < 60
 
 
 def test_a_child_of_that_worker_has_none(monkeypatch):
@@ -56,10 +57,11 @@ def test_the_rest_lasts_until_the_next_row_falls_due(settings):
     settings.SWEEP_SECONDS = 5
     lists = Lists({"letters": (Letter.objects, None)})
     assert sweeper.rest_seconds(lists) == 5.0
-    lists.next_due = timezone.now() + timedelta(seconds=2)
-    assert 1.5 < sweeper.rest_seconds(lists) <= 2.0
-    lists.next_due = timezone.now() - timedelta(seconds=2)
-    assert sweeper.rest_seconds(lists) == sweeper.SHORTEST_REST
+    with time_machine.travel(NOW, tick=False):
+        lists.next_due = NOW + timedelta(seconds=2)
+        assert sweeper.rest_seconds(lists) == 2.0
+        lists.next_due = NOW - timedelta(seconds=2)
+        assert sweeper.rest_seconds(lists) == sweeper.SHORTEST_REST
 
 
 def test_one_thread_of_a_process_tidies_and_again_after_a_while(monkeypatch):

@@ -84,8 +84,8 @@ def test_a_vantage_point_that_talks_nonsense_is_left_out(row, there, answer):
     "answer",
     [
         silence,
-        drip(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 150, 0.1),
-        drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 150, 0.1),
+        drip(b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 150, 1.0),
+        drip(b"HTTP/1.1 200 OK\r\nX-Slow: " + b"a" * 150, 1.0),
     ],
     ids=["silent", "slow body", "slow headers"],
 )
@@ -95,7 +95,7 @@ def test_a_vantage_point_that_is_slow_is_left_out_in_time(row, there, answer, mo
     there.pages["/vantage"] = answer
     begun = time.monotonic()
     assert examine(row).in_place
-    assert time.monotonic() - begun < 8, "fifteen seconds to its last byte"
+    assert time.monotonic() - begun < 25, "half a minute of silence, three to its last byte"
 
 
 def test_a_closed_vantage_point_is_left_out(row, there):

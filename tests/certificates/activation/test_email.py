@@ -20,6 +20,7 @@ from certificates.models import AcmeOrder, CaAccount
 from portal import sweeping
 from tests.certificates.activation.at_the_ca import open_order, rest
 from tests.validation.fake_dns import FakeDns
+from validation import conversing, resolver
 from validation.models import Approval, Authorization, Control
 
 pytestmark = pytest.mark.django_db
@@ -123,20 +124,31 @@ def test_the_addresses_are_looked_up_when_they_are_wanted(email, mail):
     assert "www.shop.example" not in fragment  # one answer is to cover both names
 
 
-def test_a_page_waits_for_silent_name_servers_once_and_not_for_long(email, mail, monkeypatch):
+@pytest.fixture
+def silence(mail, monkeypatch):
+    """Name servers for whose answer only a page's own patience ends the wait."""
+    for module, name in (
+        (resolver, "SECONDS"),
+        (resolver, "SECONDS_PER_SERVER"),
+        (conversing, "SECONDS_OVER_UDP"),
+    ):
+        monkeypatch.setattr(module, name, 60.0)
     monkeypatch.setattr(emailing, "SECONDS_FOR_A_PAGE", 1.0)
-    wizard = email()
     mail.silent = True
+    return mail
+
+
+def test_a_page_waits_for_silent_name_servers_once_and_not_for_long(email, silence):
+    wizard = email()
     began = time.monotonic()
     page = wizard.get("activation-approvers", 1).content.decode()
     assert "do not answer just now" in page
-    assert time.monotonic() - began < 4
-    asked_for, began = len(mail.asked), time.monotonic()
+    assert time.monotonic() - began < 30
+    asked_for = len(silence.asked)
     assert "do not answer just now" in wizard.get("activation-approvers", 1).content.decode()
-    assert time.monotonic() - began < 1
-    assert len(mail.asked) == asked_for > 0
+    assert len(silence.asked) == asked_for > 0
     cache.clear()  # half a minute later
-    mail.silent = False
+    silence.silent = False
     assert "admin@shop.example" in wizard.get("activation-approvers", 1).content.decode()
 
 
@@ -151,16 +163,15 @@ def test_who_looks_too_often_is_not_looked_for(email, mail, settings):
     assert len(mail.asked) == asked_for
 
 
-def test_step_4_waits_for_silent_name_servers_no_longer(email, mail, monkeypatch):
-    monkeypatch.setattr(emailing, "SECONDS_FOR_A_PAGE", 1.0)
+def test_step_4_waits_for_silent_name_servers_no_longer(email, mail, request):
     wizard = email()
     asked(wizard)
     cache.clear()
-    mail.silent = True
+    request.getfixturevalue("silence")
     began = time.monotonic()
     page = wizard.get("activation-approver", 1).content.decode()
     assert "do not answer just now" in page
-    assert time.monotonic() - began < 4
+    assert time.monotonic() - began < 30
 
 
 def test_without_javascript_finish_shows_the_addresses(email):

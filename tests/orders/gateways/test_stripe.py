@@ -122,7 +122,7 @@ def test_the_walk_works_on_the_card_processor_of_the_sandbox(tmp_path):
         refund = stripe.refund(paid.intent_id, 900, "EUR", key="refund-1", reference="7")
         assert (refund.status, refund.amount, refund.reference) == ("succeeded", 900, "7")
         assert [found.id for found in stripe.refunds(paid.intent_id)] == [refund.id]
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not till.receiver.got and time.monotonic() < deadline:
             time.sleep(0.05)
         events = [
@@ -135,10 +135,11 @@ def test_a_delayed_payment_of_the_sandbox_is_told_apart(tmp_path):
     with running_till(tmp_path / "cards.sqlite3") as till:
         stripe = StripeGateway("sk_test_sandbox", ["whsec_sandbox"], till.url)
         session = stripe.create_session(wanted(), "key-1")
-        till.pay(session.id, "delayed_failed", delay=0.2)
+        till.pay(session.id, "delayed_failed", delay=60)
         seen = stripe.session(session.id)
         assert (seen.status, seen.payment_status, seen.failed) == ("complete", "unpaid", False)
-        deadline = time.monotonic() + 10
+        till.ahead = 61
+        deadline = time.monotonic() + 30
         while not stripe.session(session.id).failed and time.monotonic() < deadline:
             time.sleep(0.1)
         assert stripe.session(session.id).failed

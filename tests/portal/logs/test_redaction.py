@@ -144,6 +144,6 @@ def test_a_traceback_tells_no_local_variable(logged):
     "text", ["a" * 200_000, "-----BEGIN A-----" * 2000, "b'" + "\\x00" * 50_000, "hmac " * 20_000]
 )
 def test_a_hostile_line_is_cleaned_quickly_and_cut(text):
-    started = time.monotonic()
+    started = time.process_time()
     assert len(clean(text)) < 25_000
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10

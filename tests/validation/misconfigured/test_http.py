@@ -94,7 +94,7 @@ def test_a_site_that_is_slow_at_every_other_address_holds_no_worker(look, web, a
     web.otherwise = drip(b"HTTP/1.1 200 OK\r\nX: " + b"a" * 4000, 0.05)
     began = time.monotonic()
     finding = look(seconds=IMPATIENT)
-    assert time.monotonic() - began < 3 * IMPATIENT
+    assert time.monotonic() - began < 6 * IMPATIENT, "nine times as long if each had its own"
     assert (finding.slug, finding.in_place) == (slug, False)
     web.pages[PATH] = page(finding.repair)
     assert look().in_place
