@@ -18,21 +18,18 @@ MANY = 5
 
 def measure(scale: Scale) -> Line:
     count = max(4, scale.orders * 2 // 5)
-    ours, bare, requests = [], [], []
     with stage() as here:
         here.start_workers()
         here.start_beat()
         issuing.warm_up(here)
-        nonces, issued = _nonces(here), 0
-        for _round in scale.paced():
-            mine = issuing.issue(here, count)
-            issued += count
-            ours.append(mine.cpu_ms)
-            requests.append(mine.requests / count)
-            bare.append(here.bare(count)["cpu"] * 1000 / count)
-        per_certificate = (_nonces(here) - nonces) / issued
         many = issuing.issue(here, max(2, count // 10), names=MANY)
-    found, one, several = ratios(ours, bare), median(requests), many.requests / many.count
+        nonces = _nonces(here)
+        rounds = issuing.in_turns(scale, lambda: issuing.issue(here, count), lambda: here.bare(count))
+        per_certificate = (_nonces(here) - nonces) / (count * len(rounds))
+    ours = [mine.cpu_ms for mine, _theirs in rounds]
+    bare = [theirs["cpu"] * 1000 / count for _mine, theirs in rounds]
+    one = median([mine.requests / count for mine, _theirs in rounds])
+    found, several = ratios(ours, bare), many.requests / many.count
     fine = one <= REQUESTS_AT_MOST and per_certificate <= NONCES_AT_MOST and several <= 5 + 3 * MANY + 1
     return Line(
         "economy",

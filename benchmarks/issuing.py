@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from benchmarks import paid
+from benchmarks.scale import Scale
 from benchmarks.stage import CaLockedUp, Stage, TooSlow
 
 SECONDS_EACH = 0.6
@@ -31,6 +33,24 @@ class Round:
     @property
     def cpu_ms(self) -> float:
         return self.cpu * 1000 / self.count
+
+
+def in_turns(
+    scale: Scale, ours: Callable[[], Round], theirs: Callable[[], dict[str, float]]
+) -> list[tuple[Round, dict[str, float]]]:
+    """Play ours and the peer's, round by round. Raises CaLockedUp where the CA did not live for one round.
+
+    What was measured before it stopped counts: a CA that is driven at full speed may not live for all rounds.
+    """
+    rounds: list[tuple[Round, dict[str, float]]] = []
+    for _round in scale.paced():
+        try:
+            rounds.append((ours(), theirs()))
+        except CaLockedUp:
+            if not rounds:
+                raise
+            break
+    return rounds
 
 
 def issue(stage: Stage, count: int, **kwargs: Any) -> Round:

@@ -18,15 +18,16 @@ KIND = "rsa-2048"
 
 def measure(scale: Scale) -> Line:
     count = max(4, scale.orders // 5)
-    ours, bare = [], []
     with stage() as here:
         counted = count_keys(4)
         here.start_workers()
         here.start_beat()
         issuing.warm_up(here)
-        for _round in scale.paced():
-            ours.append(issuing.issue(here, count, key_type=KIND).rate)
-            bare.append(count / here.bare(count, KIND)["seconds"])
+        rounds = issuing.in_turns(
+            scale, lambda: issuing.issue(here, count, key_type=KIND), lambda: here.bare(count, KIND)
+        )
+    ours = [mine.rate for mine, _theirs in rounds]
+    bare = [count / theirs["seconds"] for _mine, theirs in rounds]
     found = ratios(ours, bare)
     exact = counted["made"] == 4 and counted["checked"] == 0
     return Line(

@@ -5,30 +5,23 @@ from __future__ import annotations
 from benchmarks import issuing
 from benchmarks.line import Line, median, ratios, spread_of
 from benchmarks.scale import Scale
-from benchmarks.stage import WORKERS, CaLockedUp, stage
+from benchmarks.stage import WORKERS, stage
 
 AT_LEAST = 0.45
 
 
 def measure(scale: Scale) -> Line:
-    rounds: list[tuple[issuing.Round, float]] = []
     with stage() as here:
         here.start_workers()
         here.start_beat()
         issuing.warm_up(here)
-        for _round in scale.paced():
-            try:
-                mine = issuing.issue(here, scale.orders)
-                theirs = here.bare(scale.orders)
-            except CaLockedUp:
-                if not rounds:
-                    raise
-                # What was measured before counts: a CA that is driven at full speed may not live for all rounds.
-                break
-            rounds.append((mine, scale.orders / theirs["seconds"]))
-    ours, bare = [mine.rate for mine, _rate in rounds], [rate for _mine, rate in rounds]
-    cpu = [mine.cpu_ms for mine, _rate in rounds]
-    waits = [median(mine.latencies) for mine, _rate in rounds]
+        rounds = issuing.in_turns(
+            scale, lambda: issuing.issue(here, scale.orders), lambda: here.bare(scale.orders)
+        )
+    ours = [mine.rate for mine, _theirs in rounds]
+    bare = [scale.orders / theirs["seconds"] for _mine, theirs in rounds]
+    cpu = [mine.cpu_ms for mine, _theirs in rounds]
+    waits = [median(mine.latencies) for mine, _theirs in rounds]
     found = ratios(ours, bare)
     return Line(
         "throughput",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from audit.admin_pages import ReadOnlyAdmin, ReadOnlyInline
 from certificates.models import Activation, ActivationName
 from leases.keys import some
+from orders.models import Plan
 
 
 class NameInline(ReadOnlyInline):
@@ -28,7 +30,8 @@ class ActivationAdmin(ReadOnlyAdmin):
     )
     list_filter = ("csr_source", "finished_at")
     list_select_related = ("plan__item__order", "plan__product")
-    search_fields = ("=plan__item__order__number", "^admin_email", "^tech_email")
+    search_fields = ("^admin_email", "^tech_email")
+    search_help_text = _("Order number, email address or domain name, from the beginning.")
     uuid_search = ("plan_id",)
     inlines = (NameInline,)
     deferred = ("csr_pem",)
@@ -58,4 +61,4 @@ class ActivationAdmin(ReadOnlyAdmin):
 
     def also_found(self, text: str) -> Q:
         named = ActivationName.objects.filter(ascii__startswith=text.lower()).order_by("-pk")
-        return Q(pk__in=some(named.values_list("activation_id")))
+        return Q(pk__in=some(named.values_list("activation_id"))) | Q(plan__in=Plan.objects.found_keys(text))

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import User
@@ -60,10 +60,10 @@ def request(
 
 def _hold(certificate: Certificate, reason: Reason, now: datetime) -> list[Certificate]:
     """Lock what goes: the one and, with a key that became known, all others under it."""
-    wanted = Q(pk=certificate.pk)
+    keys = {certificate.pk}
     if reason == Reason.KEY_COMPROMISE:
-        wanted |= Q(pk__in=same_key(certificate, now).values("pk"))
-    return list(Certificate.objects.select_for_update(of=("self",)).filter(wanted).order_by("pk"))
+        keys.update(same_key(certificate, now).values_list("pk", flat=True))
+    return list(Certificate.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
 
 
 def _refuse(certificate: Certificate, now: datetime) -> None:

@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from benchmarks.__main__ import EIGHT, NOT_MEASURED, run
+from benchmarks.issuing import Round, in_turns
 from benchmarks.line import Line
 from benchmarks.scale import TINY, Scale
 from benchmarks.stage import CaLockedUp, Stage, TooSlow
@@ -31,6 +32,24 @@ def test_a_benchmark_measures_something(name):
 def test_a_run_that_is_slow_stops_between_rounds_and_not_before_the_first():
     times = iter([0.0, 10.0, 200.0])
     assert list(Scale(rounds=5).paced(clock=lambda: next(times))) == [0, 1]
+
+
+def test_the_rounds_from_before_the_ca_stopped_count_and_none_is_no_measurement():
+    plays = iter([{"seconds": 1.0}, {"seconds": 2.0}])
+
+    def theirs() -> dict[str, float]:
+        try:
+            return next(plays)
+        except StopIteration:
+            raise CaLockedUp("nobody answers") from None
+
+    mine = Round(1, 1.0, 1.0, 8, [1.0])
+    assert in_turns(Scale(rounds=5), lambda: mine, theirs) == [
+        (mine, {"seconds": 1.0}),
+        (mine, {"seconds": 2.0}),
+    ]
+    with pytest.raises(CaLockedUp):
+        in_turns(Scale(rounds=5), lambda: mine, theirs)
 
 
 def test_a_line_says_what_was_missed():

@@ -16,7 +16,7 @@ from django.urls import reverse
 from accounts.models import User
 from audit.admin_pages import page_of
 from audit.models import Entry
-from certificates.models import PrivateKey
+from certificates.models import Activation, PrivateKey
 from tests.factories import UserFactory
 from tests.portal.walk_rows import SECRET, SESSION_URL, whole_story
 
@@ -153,6 +153,21 @@ def test_no_search_leaves_the_database_a_subquery_to_look_through_for_each_row(c
         with CaptureQueriesContext(connection) as asked:
             client.get(changelist(model), {"q": text})
         assert not [query["sql"] for query in asked if re.search(r"\bOR\b.*\bIN \(SELECT", query["sql"])]
+
+
+@pytest.mark.parametrize("text", ["number", "email", "contact", "name", "id"])
+def test_an_activation_is_found_by_what_support_is_told(client, root, story, text):
+    other = whole_story(UserFactory(), "elsewhere.example")
+    mine = Activation.objects.get(plan=story.plan)
+    for activation in (mine, Activation.objects.get(plan=other.plan)):
+        Activation.objects.filter(pk=activation.pk).update(admin_email=f"it{activation.pk}@firm.example")
+    client.force_login(root)
+    told = {
+        "number": story.order.number.lower(), "email": "ALICE@", "contact": f"it{mine.pk}@",
+        "name": "shop.example", "id": str(story.plan.pk),
+    }  # fmt: skip
+    page = client.get(changelist(Activation), {"q": told[text]})
+    assert list(page.context["cl"].queryset) == [mine]
 
 
 @pytest.mark.parametrize("model", registered(), ids=lambda m: m.__name__)
