@@ -21,6 +21,7 @@ from django.views.decorators.http import require_POST
 from accounts.labelled_inline import LabelledInline
 from audit.admin_pages import page_of
 from certificates.admin.account_actions import AccountActions
+from certificates.held_up import LIMIT
 from certificates.issuance import limits
 from certificates.models import AcmeOrder, CaAccount, CaLimit
 
@@ -64,6 +65,6 @@ class LimitActions(AccountActions):
 
 
 def wake(account: Model) -> None:
-    waiting = AcmeOrder.objects.open().filter(url__isnull=True, problem__type=limits.LIMIT)
+    waiting = AcmeOrder.objects.open().filter(url__isnull=True, problem__type=LIMIT)
     for mine in ({"account": account}, {"account__parent": account}):
         waiting.filter(**mine).wake(timezone.now())

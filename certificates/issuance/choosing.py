@@ -18,7 +18,7 @@ from django.db.models import F, Q
 from accounts.mail import write
 from audit.vocabulary import Action
 from certificates.held_up import MOVED, moved_text
-from certificates.issuance import approvals, breaker, closing, failing, holding, limits, stopping, uses
+from certificates.issuance import approvals, breaker, closing, holding, limits, operators, stopping, uses
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -40,11 +40,11 @@ def leave_disabled(walk: Walk) -> Done | None:
     order, was = walk.order, walk.order.account.name
     if walk.issuance.campaign_id is not None:
         text = "The CA account is disabled, and the orders of a mass reissue go to no other one. Enable it, or cancel the reissue."
-        return failing.needs_operator(walk, ours("no_account", text, walk.now))
+        return operators.needs_operator(walk, ours("no_account", text, walk.now))
     other = next(candidates(walk), None) or _any_enabled(walk)
     if other is None:
         text = "The CA account is disabled, and no other one can fulfil this product and is allowed by the names' CAA records."
-        return failing.needs_operator(walk, ours("no_account", text, walk.now))
+        return operators.needs_operator(walk, ours("no_account", text, walk.now))
     with transaction.atomic():
         uses.release(walk)
         order.write(account=other, intent_at=None)

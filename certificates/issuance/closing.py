@@ -12,7 +12,7 @@ from audit.record import record
 from audit.vocabulary import Action
 from certificates.connectors.problems import Outcome, Place, Problem, outcome_of
 from certificates.held_up import EXPIRED, EXPIRED_UNSEEN, slug_of
-from certificates.issuance import failing, proving, uses, waits
+from certificates.issuance import operators, proving, uses, waits
 from certificates.issuance.problems import as_json, ours, stored
 from certificates.issuance.syncing import sync_authorization
 from certificates.issuance.walk import Done, Walk
@@ -123,8 +123,8 @@ def conclude(walk: Walk, problem: Problem) -> Done:
     if outcome in {Outcome.CUSTOMER, Outcome.FINAL}:
         return verdict(walk, told, outcome)
     if outcome is Outcome.OPERATOR:
-        if problem.typ in failing.ACCOUNT_PROBLEMS:
-            failing.pause(walk, f"{problem.typ}: {problem.detail}", told)
+        if problem.typ in operators.ACCOUNT_PROBLEMS:
+            operators.pause(walk, f"{problem.typ}: {problem.detail}", told)
         return start_afresh(walk, told, operator=True)
     return start_afresh(walk, told, waits.retry(2))
 

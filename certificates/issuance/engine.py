@@ -19,8 +19,8 @@ from certificates.issuance import (
     choosing,
     closing,
     failing,
-    limits,
     opening_account,
+    operators,
     ordering,
     pausing,
     preparing,
@@ -29,6 +29,7 @@ from certificates.issuance import (
     resting,
     returning,
     signing,
+    slots,
     stopping,
     waits,
 )
@@ -95,7 +96,7 @@ def take(step: Step, walk: Walk) -> Done | None:
         if is_away(error):
             raise
         log.exception("AcmeOrder %s: %s failed", walk.order.pk, step.__name__)
-        return failing.unexpected(walk, error)
+        return operators.unexpected(walk, error)
     if step is not returning.give_back and any(name.startswith("ca.") for name in calls):
         resting.succeeded(walk)
     if step in TALKING and not (done is not None and (done.until_shown or done.until_approved)):
@@ -161,7 +162,7 @@ def before_order(walk: Walk) -> Step:
         return ordering.new_order
     if approvals.first_for(walk):
         return approvals.wait_before_order
-    return limits.take_slot if walk.profile_chosen else profiling.choose
+    return slots.take_slot if walk.profile_chosen else profiling.choose
 
 
 STEPS: dict[str, Step] = {
@@ -198,7 +199,7 @@ def change_account_key(walk: Walk) -> Done | None:
     try:
         outcome = changing_key.go_on(account, by="issuance", now=walk.now, mine=walk.order)
     except CannotUnseal:
-        return failing.account_is_sealed(walk)
+        return operators.account_is_sealed(walk)
     if outcome is changing_key.Outcome.WAITING and account.next_key_at is not None:
         return Done(max(account.next_key_at, walk.now + changing_key.SOON))
     return None
@@ -208,7 +209,7 @@ def connect_to_ca(walk: Walk) -> Done | None:
     try:
         walk.connector = connect(walk.order.account)
     except CannotUnseal:
-        return failing.account_is_sealed(walk)
+        return operators.account_is_sealed(walk)
     return None
 
 

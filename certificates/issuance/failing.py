@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from audit.record import record
-from audit.vocabulary import Action
 from certificates.connectors.base import AccountStatus
 from certificates.connectors.problems import (
     ACME_PREFIX,
@@ -18,25 +16,11 @@ from certificates.connectors.problems import (
     RetryAt,
     TryAgain,
 )
-from certificates.issuance import choosing, closing, waits
-from certificates.issuance.problems import as_json, ours
+from certificates.issuance import choosing, closing, operators, waits
+from certificates.issuance.problems import as_json
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
 
-# The account itself is in the way: every order of this CA would fail alike, so its queue pauses.
-ACCOUNT_PROBLEMS = {
-    ACME_PREFIX + word
-    for word in (
-        "userActionRequired",
-        "externalAccountRequired",
-        "badPublicKey",
-        "badSignatureAlgorithm",
-        "invalidContact",
-        "unsupportedContact",
-    )
-}
-# What every customer's account of the same pattern would meet as well.
-OF_THE_PATTERN = {ACME_PREFIX + word for word in ("userActionRequired", "externalAccountRequired")}
 UNAUTHORIZED = ACME_PREFIX + "unauthorized"
 NO_ACCOUNT = ACME_PREFIX + "accountDoesNotExist"
 # After finalize, what the CA "does not have" is believed after so many looks, over so long: a replica may be behind.
@@ -53,7 +37,7 @@ def after(walk: Walk, error: CaError) -> Done:
         return choosing.after_trouble(walk, again(walk, problem, error.retry_at))
     if isinstance(error, NotFound):
         # Without an order it is the CA's directory or account that is not where it was.
-        return order_is_gone(walk, problem) if walk.order.url else needs_operator(walk, problem)
+        return order_is_gone(walk, problem) if walk.order.url else operators.needs_operator(walk, problem)
     if isinstance(error, BadCsr) or _speaks_of_the_csr(walk, error):
         return bad_csr(walk, problem)
     if isinstance(error, OperatorMustAct):
@@ -152,7 +136,7 @@ def bad_csr(walk: Walk, problem: dict[str, Any]) -> Done:
     """The CA will not sign this CSR. Made by us it is an operator's matter; pasted, the customer brings another."""
     if walk.issuance.key_id is None:
         return closing.verdict(walk, problem, Outcome.FINAL)
-    return needs_operator(walk, problem)
+    return operators.needs_operator(walk, problem)
 
 
 def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) -> Done:
@@ -165,15 +149,15 @@ def of_the_account(walk: Walk, error: OperatorMustAct, problem: dict[str, Any]) 
         return closing.start_afresh(walk, problem) if order.url else again(walk, problem, None)
     if error.typ == UNAUTHORIZED and account_stands(walk):
         # The account is in order: the CA speaks of this order only, and one customer must not stop all others.
-        return order_is_gone(walk, problem) if order.url else needs_operator(walk, problem)
+        return order_is_gone(walk, problem) if order.url else operators.needs_operator(walk, problem)
     if error.problem.terms_of_service:
         # What must be agreed to, for the operator's page (RFC 8555 §7.3.3).
         terms = error.problem.terms_of_service[:500]
         house = CaAccount.objects.filter(pk=order.account.house_account.pk).exclude(terms_offered=terms)
         house.update(terms_offered=terms, terms_offered_at=walk.now)
-    if error.typ in ACCOUNT_PROBLEMS | {UNAUTHORIZED}:
-        pause(walk, str(error), problem)
-    return needs_operator(walk, problem)
+    if error.typ in operators.ACCOUNT_PROBLEMS | {UNAUTHORIZED}:
+        operators.pause(walk, str(error), problem)
+    return operators.needs_operator(walk, problem)
 
 
 def account_stands(walk: Walk) -> bool:
@@ -186,34 +170,3 @@ def account_stands(walk: Walk) -> bool:
         return True
     except CaError:
         return False
-
-
-def pause(walk: Walk, why: str, problem: dict[str, Any]) -> None:
-    account, now = walk.order.account, walk.now
-    if problem["type"] in OF_THE_PATTERN:
-        account = account.house_account
-    if account.pause(why[:1000], now, problem.get("instance") or ""):
-        plan_id = walk.issuance.plan_id
-        record(Action.CA_PAUSED, account, now=now, by="issuance", plan_id=plan_id, problem=problem)
-
-
-def needs_operator(walk: Walk, problem: dict[str, Any]) -> Done:
-    """Nothing helps but a person; told once in the plan's story, tried again by itself every hour all the same."""
-    if (walk.order.problem or {}).get("type") != problem["type"]:
-        walk.note(Action.CA_PROBLEM, problem=problem)
-    return Done(walk.now + waits.OPERATOR, waiting_for=AcmeOrder.WaitingFor.OPERATOR, problem=problem)
-
-
-def account_is_sealed(walk: Walk) -> Done:
-    """No key-encryption key opens the CA account: every order of it would fail alike."""
-    text = "The CA account's key cannot be opened: is KEY_ENCRYPTION_KEYS complete?"
-    problem = ours("cannot_unseal", text, walk.now)
-    pause(walk, text, problem)
-    return needs_operator(walk, problem)
-
-
-def unexpected(walk: Walk, error: Exception) -> Done:
-    """A fault of our own must not hide in a log: it is an operator's row too. The exception's text may quote anything."""
-    return needs_operator(
-        walk, ours("unexpected", f"The step failed with {type(error).__name__}; see the log.", walk.now)
-    )

@@ -11,16 +11,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Case, DateTimeField, F, Max, Q, QuerySet, Value, When
-from django.db.models.functions import Greatest
+from django.db.models import Max, QuerySet
 
-from certificates.held_up import LIMIT, next_slot_text
-from certificates.issuance import choosing, holding, replacing, uses
-from certificates.issuance.problems import ours
+from certificates.issuance import holding
 from certificates.issuance.turns import InLine, Queue, rest_of
-from certificates.issuance.uses import OF_THE_CA, counted_at, subjects
-from certificates.issuance.walk import Done, Walk
+from certificates.issuance.uses import counted_at, subjects
 from certificates.models import AcmeOrder, CaAccount, CaLimit, CaUse, LimitKind
 from identifiers.names import Name
 from leases.prepared import Prepared
@@ -35,54 +30,8 @@ LETS_ENCRYPT: dict[str, tuple[int, timedelta]] = {
 # A limit that is entered later finds at least these uses counted already.
 KEPT = max(window for _amount, window in LETS_ENCRYPT.values())
 
-# Of a longer queue the last learn of it when they are woken.
-MOST_POSTPONED = 300
-
 _ACCOUNT_KEY: Any = CaAccount._meta.pk
 _limits = Prepared(lambda account: CaLimit.objects.filter(account_id=account), _ACCOUNT_KEY)
-
-
-def take_slot(walk: Walk) -> Done | None:
-    """Take a place among the account's new orders and commit that newOrder is about to be sent, or wait for the next slot.
-
-    The uses and the intent are one commit: whoever dies after it finds the places taken, and nobody takes them twice.
-    """
-    order = walk.order
-    replaces = replacing.to_tell(walk)
-    told = replaces if replaces != replacing.REFUSED else ""
-    with transaction.atomic():
-        now = walk.now
-        limits = limits_of(order.account)
-        if limits:
-            _hold_places(order, limits)
-        queue = Queue(order, limits, now)
-        full = _fullest(order.account, limits, walk.names, told, now, queue)
-        if full is None:
-            walk.hold(intent_at=now, replaces=replaces)
-            uses.enter(walk, now, exempt(limits, told))
-        elif full[1] == LimitKind.ORDERS:
-            _postpone(order, limits, queue, now)
-    if full is not None:
-        return choosing.after_limit(walk, full[0]) or _wait(walk, *full)
-    walk.slot_taken = True
-    return None
-
-
-def _hold_places(order: AcmeOrder, limits: Sequence[CaLimit]) -> None:
-    """One at a time: two workers that count at once would both take the last place. Held until the transaction ends.
-
-    What the CA counts over all accounts is counted by one worker at a time for all of them.
-    """
-    held = Q(pk=order.account_id)
-    if any(limit.kind in OF_THE_CA for limit in limits):
-        held |= Q(directory_url=order.account.directory_url, parent__isnull=True)
-    rows = CaAccount.objects.filter(held).order_by("pk").select_for_update(no_key=True)
-    list(rows.values_list("pk", flat=True))
-
-
-def _wait(walk: Walk, slot: datetime, kind: str) -> Done:
-    problem = ours(LIMIT.removeprefix("chancery:"), next_slot_text(kind, slot, walk.now), walk.now)
-    return Done(slot, waiting_for=AcmeOrder.WaitingFor.CA, problem=problem | {"limit": kind})
 
 
 def next_slot(
@@ -93,7 +42,7 @@ def next_slot(
     `replaces` is what newOrder will name as replaced (RFC 9773 §5), empty for none; `ahead` how many orders wait for a
     place among the account's new orders already.
     """
-    full = _fullest(account, limits_of(account), names, replaces, now, InLine(ahead))
+    full = fullest(account, limits_of(account), names, replaces, now, InLine(ahead))
     return full[0] if full is not None else None
 
 
@@ -110,7 +59,7 @@ def room_beyond_rest(account: CaAccount, now: datetime, *, replaced: bool) -> da
     to_send = AcmeOrder.objects.open().filter(
         account=account, url__isnull=True, intent_at__isnull=True, due_at__isnull=False
     )
-    full = _fullest(account, limits, (), "", now, InLine(to_send.count(), leaves_rest=True))
+    full = fullest(account, limits, (), "", now, InLine(to_send.count(), leaves_rest=True))
     return full[0] if full is not None else None
 
 
@@ -127,7 +76,7 @@ def exempt(limits: Sequence[CaLimit], replaces: str) -> set[str]:
     return {limit.kind for limit in limits} - counted
 
 
-def _fullest(
+def fullest(
     account: CaAccount,
     limits: Sequence[CaLimit],
     names: Sequence[Name],
@@ -139,10 +88,10 @@ def _fullest(
     refusal has brought, the end.
     """
     slots = [
-        (_free_at(limit, _newest(limit, counted, now), now, _line(limit, queue)), limit.kind)
+        (free_at(limit, newest_uses(limit, counted, now), now, _line(limit, queue)), limit.kind)
         for limit in limits
         if not (replaces and limit.renewals_exempt)
-        for counted in _counted(account, limit.kind, names)
+        for counted in counted_together(account, limit.kind, names)
     ]
     if LimitKind.ORDERS not in exempt(limits, replaces):
         slots.append((holding.held_until(account, now), LimitKind.ORDERS))
@@ -154,19 +103,19 @@ def _line(limit: CaLimit, queue: Queue | InLine) -> Queue | InLine:
     return queue if limit.kind == LimitKind.ORDERS else InLine()
 
 
-def _counted(account: CaAccount, kind: str, names: Sequence[Name]) -> list[QuerySet[CaUse]]:
+def counted_together(account: CaAccount, kind: str, names: Sequence[Name]) -> list[QuerySet[CaUse]]:
     """Return what is counted together: one QuerySet for each subject of the order."""
     counted = CaUse.objects.filter(account__in=counted_at(account, kind), kind=kind)
     return [counted.filter(subject=subject) for subject in subjects(kind, names)]
 
 
-def _newest(limit: CaLimit, counted: QuerySet[CaUse], now: datetime) -> list[datetime]:
+def newest_uses(limit: CaLimit, counted: QuerySet[CaUse], now: datetime) -> list[datetime]:
     """Return the latest uses within the window, at most as many as it has room for."""
     recent = counted.filter(at__gt=now - timedelta(seconds=limit.seconds)).order_by("-at")
     return list(recent.values_list("at", flat=True)[: limit.amount])
 
 
-def _free_at(
+def free_at(
     limit: CaLimit, newest: Sequence[datetime], now: datetime, queue: Queue | InLine
 ) -> datetime | None:
     """Return when the window has room for one more behind those ahead, None when it has room now."""
@@ -189,56 +138,6 @@ def _room_at(
     taken = [min(at, now) for at in reversed(newest)] + [now] * (amount - len(newest))
     rounds, place = divmod(ahead - (amount - len(newest)), amount)
     return taken[place] + window * (rounds + 1)
-
-
-def _postpone(order: AcmeOrder, limits: Sequence[CaLimit], queue: Queue, now: datetime) -> None:
-    """Those behind an order that has just come before them have a later slot, and are told that one.
-
-    Where the CA's refusal holds the account and no limit of ours does, all may go on at the same moment.
-    """
-    orders = [limit for limit in limits if limit.kind == LimitKind.ORDERS]
-    behind = queue.behind[:MOST_POSTPONED] if orders else []
-    if not behind or (order.problem or {}).get("type") == LIMIT:
-        return
-    counted = _counted(order.account, LimitKind.ORDERS, ())[0]
-    used = [(limit, _newest(limit, counted, now)) for limit in orders]
-    slots = []
-    for ahead, place in behind:
-        line = InLine(ahead, place.leaves_rest)
-        moments = [_free_at(limit, newest, now, line) for limit, newest in used]
-        slots.append((place.pk, max((moment for moment in moments if moment is not None), default=now)))
-    later = Case(
-        *(When(pk=pk, then=Value(slot, output_field=DateTimeField())) for pk, slot in slots),
-        default=F("due_at"),
-        output_field=DateTimeField(),
-    )
-    asleep = AcmeOrder.objects.filter(pk__in=[pk for pk, _slot in slots], due_at__gt=now, problem__type=LIMIT)
-    asleep.filter(lease_until__isnull=True, url__isnull=True).update(due_at=Greatest("due_at", later))
-
-
-def send_again(walk: Walk) -> None:
-    """newOrder is sent once more, its first answer was lost: the places taken then count from now on. Raises LeaseLost."""
-    before = walk.order.intent_at
-    with transaction.atomic():
-        walk.hold(intent_at=walk.now)
-        if before is not None:
-            uses.send_again(walk, before)
-
-
-def give_slot_back(walk: Walk) -> None:
-    """The CA has certainly made no order: nothing is to be looked for, and the places are another's. Raises LeaseLost."""
-    before = walk.order.intent_at
-    with transaction.atomic():
-        walk.order.write(intent_at=None)
-        if before is not None:
-            uses.take_back(walk, before)
-    walk.slot_taken = False
-
-
-def count_certificate(walk: Walk, now: datetime) -> None:
-    """A certificate of this order is being stored: call it in that transaction."""
-    told = replacing.told(walk) or ""
-    uses.confirm(walk, now, exempt(limits_of(walk.order.account), told) if told else ())
 
 
 def set_lets_encrypts(account: CaAccount) -> int:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from audit.record import record
 from audit.vocabulary import Action
-from certificates.issuance import failing
+from certificates.issuance import operators
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaAccount
@@ -49,7 +49,7 @@ def move_to_customers_account(walk: Walk) -> Done | None:
         text = _(
             "This CA account's external account binding opens one account only, so there cannot be one per customer."
         )
-        return failing.needs_operator(walk, ours("single_use_binding", text, walk.now))
+        return operators.needs_operator(walk, ours("single_use_binding", text, walk.now))
     with transaction.atomic():
         child = account_for(order.account, walk.owner, walk.now)
         order.write(account=child)

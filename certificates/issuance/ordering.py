@@ -11,10 +11,10 @@ from certificates.issuance import (
     closing,
     failing,
     holding,
-    limits,
     profiling,
     replacing,
     sharing,
+    slots,
     telling,
     uses,
     waits,
@@ -34,14 +34,14 @@ def new_order(walk: Walk) -> Done | None:
         adopted = adopt(walk)
         if adopted is not None:
             return keep_order(walk, adopted)
-        limits.send_again(walk)
+        slots.send_again(walk)
     names, profile = wanted_identifiers(walk), walk.order.profile or None
     try:
         facts = walk.ca.new_order(names, profile=profile, replaces=replacing.told(walk))
     except CaError as error:
         if not error.may_have_acted:
             # Refused for certain: there is nothing to look for at the next try.
-            limits.give_slot_back(walk)
+            slots.give_slot_back(walk)
         holding.refused(walk, error)
         if profiling.is_refused(error):
             return profiling.refused(walk, error)

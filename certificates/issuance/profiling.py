@@ -12,7 +12,7 @@ from audit.vocabulary import Action
 from certificates.connection import note_directory
 from certificates.connectors.base import AuthorizationFacts, AuthorizationStatus
 from certificates.connectors.problems import ACME_PREFIX, CaError
-from certificates.issuance import failing, unattended
+from certificates.issuance import operators, unattended
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import CaAccount, ProductIssuer
@@ -37,11 +37,11 @@ def choose(walk: Walk) -> Done | None:
         # Perhaps it is new there: the directory is read once more before anybody is troubled.
         note_directory(house, walk.ca.directory(), walk.now)
     if wanted and house.profiles and wanted not in house.profiles:
-        return failing.needs_operator(walk, ours("profile_gone", _gone(walk, wanted), walk.now))
+        return operators.needs_operator(walk, ours("profile_gone", _gone(walk, wanted), walk.now))
     chosen = wanted if house.profiles else ""
     if chosen and is_too_short(house, chosen) and not unattended.proves_itself(walk):
         if _is_demanded(walk, chosen):
-            return failing.needs_operator(walk, ours("profile_hasty", _too_short(walk, chosen), walk.now))
+            return operators.needs_operator(walk, ours("profile_hasty", _too_short(walk, chosen), walk.now))
         walk.profile_left_out, chosen = chosen, ""
     if order.profile != chosen:
         # Committed with the intent, before newOrder.
@@ -87,7 +87,7 @@ def refused(walk: Walk, error: CaError) -> Done:
         "profile": walk.order.profile,
         "said": error.detail,
     }
-    return failing.needs_operator(walk, ours("profile_refused", text % values, walk.now))
+    return operators.needs_operator(walk, ours("profile_refused", text % values, walk.now))
 
 
 def measure(walk: Walk, facts: AuthorizationFacts) -> None:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from certificates.connectors.base import AuthorizationStatus
 from certificates.connectors.problems import CaError, RetryAt, TryAgain
 from certificates.held_up import UNSEEN
-from certificates.issuance import closing, failing, found_valid, waits
+from certificates.issuance import closing, found_valid, operators, waits
 from certificates.issuance.problems import ours
 from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder
@@ -54,7 +54,7 @@ def afresh_without(walk: Walk, urls: list[str], names: list[str]) -> Done:
         return Done(walk.now + waits.UNSEEN, waiting_for=AcmeOrder.WaitingFor.CUSTOMER, problem=problem)
     if kept:
         # This CA keeps what others have proven: only an operator can settle whose name it is.
-        return failing.needs_operator(walk, problem)
+        return operators.needs_operator(walk, problem)
     # The next order too would find the name valid: not at once, and not for ever.
     again = is_unseen and found_valid.was_refused_before(walk)
     return closing.start_afresh(walk, problem, waits.UNSEEN if again else timedelta(0))

@@ -16,12 +16,12 @@ from certificates.connectors.problems import OrderNotReady
 from certificates.issuance import (
     chains,
     evidence,
-    failing,
-    limits,
+    operators,
     pace,
     pausing,
     proving,
     sharing,
+    slots,
     stopping,
     waits,
 )
@@ -126,7 +126,7 @@ def download(walk: Walk) -> Done | None:
         check(chain, csr_der=walk.csr, names=walk.names, now=walk.now)
         _store_new(walk, chains.preferred(walk, chain, sent.alternates))
     except UnacceptableChain as exc:
-        return failing.needs_operator(walk, ours(exc.slug, str(exc), walk.now))
+        return operators.needs_operator(walk, ours(exc.slug, str(exc), walk.now))
     return None
 
 
@@ -165,7 +165,7 @@ def store(walk: Walk, chain: Chain) -> Certificate:
         update(Certificate, former, state=Certificate.State.SUPERSEDED)
         certificate = _keep(walk, chain, now)
         open_row(certificate, now)
-        limits.count_certificate(walk, now)
+        slots.count_certificate(walk, now)
         plan.activate()
         record(
             Action.CERTIFICATE_ISSUED,

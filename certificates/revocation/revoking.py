@@ -31,7 +31,8 @@ from certificates.connectors.problems import (
     TryAgain,
 )
 from certificates.issuance import breaker, waits
-from certificates.issuance.failing import ACCOUNT_PROBLEMS, NO_ACCOUNT, UNAUTHORIZED
+from certificates.issuance.failing import NO_ACCOUNT, UNAUTHORIZED
+from certificates.issuance.operators import ACCOUNT_PROBLEMS
 from certificates.issuance.problems import as_json, ours
 from certificates.models import AcmeOrder, CaAccount, Certificate, Revocation
 from certificates.revocation.words import why_refused

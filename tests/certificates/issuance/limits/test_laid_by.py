@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from certificates.issuance import limits
+from certificates.issuance import slots
 from certificates.models import AcmeOrder, CaUse, Certificate
 from tests.certificates.connectors.rough_ca import Reply, problem
 from tests.certificates.issuance.desk import newest
@@ -122,12 +122,12 @@ def test_an_account_without_limits_asks_the_database_no_more_than_before(desk, a
         pk=AcmeOrder.objects.claim(newest(wanted).pk, desk.now).pk
     )
     walk = Walk(order=claimed, clock=lambda: desk.now, lease_at=desk.now)
-    limits.take_slot(walk)
-    limits.give_slot_back(walk)
+    slots.take_slot(walk)
+    slots.give_slot_back(walk)
     with CaptureQueriesContext(connection) as asked:
-        limits.take_slot(walk)
+        slots.take_slot(walk)
     statements = [query["sql"].split()[0] for query in asked if "SAVEPOINT" not in query["sql"]]
     assert statements == ["SELECT", "UPDATE", "INSERT"]
     with CaptureQueriesContext(connection) as asked:
-        limits.count_certificate(walk, desk.now)
+        slots.count_certificate(walk, desk.now)
     assert [query["sql"].split()[0] for query in asked] == ["UPDATE"]

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from certificates.issuance import limits
+from certificates.issuance import slots
 from certificates.models import AcmeOrder, CaUse
 from leases import LeaseLost
 from tests.certificates.issuance.desk import newest
@@ -77,7 +77,7 @@ def test_a_worker_that_lost_its_lease_takes_no_place(desk, alice):
     from certificates.issuance.walk import Walk
 
     with pytest.raises(LeaseLost):
-        limits.take_slot(Walk(order=zombie, clock=lambda: desk.now, lease_at=desk.now))
+        slots.take_slot(Walk(order=zombie, clock=lambda: desk.now, lease_at=desk.now))
     assert not CaUse.objects.exists()
 
 
@@ -98,7 +98,7 @@ def test_two_workers_do_not_both_take_the_last_place(desk, alice, bob):
         walk = Walk(order=order, clock=lambda: desk.now, lease_at=desk.now)
         start.wait()
         try:
-            results.append(limits.take_slot(walk))
+            results.append(slots.take_slot(walk))
         finally:
             connection.close()
 
@@ -132,7 +132,7 @@ def test_two_accounts_at_one_ca_do_not_both_take_the_last_certificate_of_a_domai
         walk = Walk(order=order, clock=lambda: desk.now, lease_at=desk.now)
         start.wait()
         try:
-            results.append(limits.take_slot(walk))
+            results.append(slots.take_slot(walk))
         finally:
             connection.close()
 
