@@ -41,7 +41,7 @@ class Gallery:
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)
                 path = self.folder / f"{name}-{width}-{scheme}.png"
-                page.screenshot(path=path, full_page=True, caret="initial")
+                page.screenshot(path=path, full_page=True, caret="initial", animations="disabled")
                 # Contrast differs by scheme, the order of things by width: two runs see both.
                 if (width, scheme) in {(DESK, "light"), (TELEPHONE, "dark")}:
                     with watch.deaf():
