@@ -102,13 +102,13 @@ def move(walk: Walk, why: str, held_up_for: timedelta) -> Done | None:
     """Close this try and open the next one at another CA; None where there is no other, or nobody would be served by it."""
     if walk.order.finalizing_at is not None or walk.issuance.campaign_id is not None:
         return None
-    if held_up_for < SHOWN and shown(walk) and not proves_itself(walk):
+    if held_up_for < SHOWN and shown(walk) and not answers_any_ca(walk):
         return None
     other = next(candidates(walk), None)
     return _move_to(walk, other, why) if other is not None else None
 
 
-def proves_itself(walk: Walk) -> bool:
+def answers_any_ca(walk: Walk) -> bool:
     """True if the customer has set up once what answers any CA: moving on then asks nothing of them."""
     return delegation.answers(walk.owner, walk.names)
 
@@ -190,7 +190,7 @@ def _permits(name: Name, method: str | None, issuers: Sequence[str], url: str | 
 def _move_to(walk: Walk, other: CaAccount, why: str) -> Done | None:
     order, issuance, now = walk.order, walk.issuance, walk.now
     rows = [row.pk for row in walk.authorizations() if not closing.used_elsewhere(walk, row)]
-    published = bool(rows) and not proves_itself(walk)
+    published = bool(rows) and not answers_any_ca(walk)
     problem = ours(MOVED.removeprefix("chancery:"), moved_text(published=published), now)
     with transaction.atomic():
         walk.hold()
