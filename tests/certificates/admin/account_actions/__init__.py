@@ -1,0 +1,1 @@
+"""What an operator has done at the CA: another key, contact, terms, the end; profiles that people can keep up with."""
