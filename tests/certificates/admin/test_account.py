@@ -27,12 +27,6 @@ def ca(tmp_path):
 
 
 @pytest.fixture
-def oscar(client, operator):
-    client.force_login(operator)
-    return client
-
-
-@pytest.fixture
 def story(alice):
     return whole_story(alice)
 

@@ -18,12 +18,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def oscar(client, operator):
-    client.force_login(operator)
-    return client
-
-
-@pytest.fixture
 def account(alice):
     return whole_story(alice).account
 

@@ -29,12 +29,6 @@ def certificate(alice):
     return certificate_for(plan_for(alice))
 
 
-@pytest.fixture
-def oscar(client, operator):
-    client.force_login(operator)
-    return client
-
-
 def url_of(certificate) -> str:
     return reverse("admin:certificates_certificate_revoke", args=[certificate.pk])
 

@@ -1,4 +1,4 @@
-"""An operator who is signed in, and an account that its CA knows."""
+"""An account that its CA knows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ def ca(tmp_path):
     server = KeyedCa(tmp_path)
     yield server
     server.stop()
-
-
-@pytest.fixture
-def oscar(client, operator):
-    client.force_login(operator)
-    return client
 
 
 @pytest.fixture
