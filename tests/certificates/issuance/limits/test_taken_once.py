@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from certificates.issuance import slots
+from certificates.issuance.walk import Done, Walk
 from certificates.models import AcmeOrder, CaUse
 from leases import LeaseLost
 from tests.certificates.issuance.desk import newest
@@ -74,24 +75,13 @@ def test_a_worker_that_lost_its_lease_takes_no_place(desk, alice):
     zombie = AcmeOrder.objects.claim(newest(wanted).pk, desk.now)
     desk.wait(timedelta(minutes=5))
     AcmeOrder.objects.claim(zombie.pk, desk.now)
-    from certificates.issuance.walk import Walk
-
     with pytest.raises(LeaseLost):
         slots.take_slot(Walk(order=zombie, clock=lambda: desk.now, lease_at=desk.now))
     assert not CaUse.objects.exists()
 
 
-@pytest.mark.usefixtures("file_database")
-def test_two_workers_do_not_both_take_the_last_place(desk, alice, bob):
-    from certificates.issuance.walk import Walk
-
-    limit(desk.account, "orders", 3)
-    for _ in range(2):
-        use(desk.account, "orders", desk.now)
-    orders = [
-        newest(desk.wish(who, f"{who.pk}.example")) for who in (alice, bob, UserFactory(), UserFactory())
-    ]
-    claimed = [AcmeOrder.objects.claim(order.pk, desk.now) for order in orders]
+def taken_at_once(desk, claimed: list[AcmeOrder]) -> list[Done | None]:
+    """Have a worker each reach for a place; return how each came out."""
     start, results = threading.Barrier(len(claimed)), []
 
     def take(order: AcmeOrder) -> None:
@@ -107,6 +97,19 @@ def test_two_workers_do_not_both_take_the_last_place(desk, alice, bob):
         thread.start()
     for thread in threads:
         thread.join()
+    return results
+
+
+@pytest.mark.usefixtures("file_database")
+def test_two_workers_do_not_both_take_the_last_place(desk, alice, bob):
+    limit(desk.account, "orders", 3)
+    for _ in range(2):
+        use(desk.account, "orders", desk.now)
+    orders = [
+        newest(desk.wish(who, f"{who.pk}.example")) for who in (alice, bob, UserFactory(), UserFactory())
+    ]
+    claimed = [AcmeOrder.objects.claim(order.pk, desk.now) for order in orders]
+    results = taken_at_once(desk, claimed)
     assert len(results) == len(claimed)
     assert sum(done is None for done in results) == 1
     assert CaUse.objects.filter(kind="orders").count() == 3
@@ -114,8 +117,6 @@ def test_two_workers_do_not_both_take_the_last_place(desk, alice, bob):
 
 @pytest.mark.usefixtures("file_database")
 def test_two_accounts_at_one_ca_do_not_both_take_the_last_certificate_of_a_domain(desk, alice, bob):
-    from certificates.issuance.walk import Walk
-
     other = CaAccountFactory(directory_url=desk.account.directory_url, roots_pem=desk.account.roots_pem)
     for account in (desk.account, other):
         limit(account, "domain", 2, 24 * 3600)
@@ -126,21 +127,7 @@ def test_two_accounts_at_one_ca_do_not_both_take_the_last_certificate_of_a_domai
         account = other if n % 2 else desk.account
         AcmeOrder.objects.filter(pk=order.pk).update(account=account)
         claimed.append(AcmeOrder.objects.claim(order.pk, desk.now))
-    start, results = threading.Barrier(len(claimed)), []
-
-    def take(order: AcmeOrder) -> None:
-        walk = Walk(order=order, clock=lambda: desk.now, lease_at=desk.now)
-        start.wait()
-        try:
-            results.append(slots.take_slot(walk))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=take, args=(order,)) for order in claimed]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = taken_at_once(desk, claimed)
     assert sum(done is None for done in results) == 1
     assert len(results) == len(claimed)
     assert CaUse.objects.filter(kind="domain", subject="shop.example").count() == 2
