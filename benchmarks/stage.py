@@ -42,7 +42,10 @@ class TooSlow(Exception):
 
 
 class CaLockedUp(TooSlow):
-    """The CA has stopped by itself (letsencrypt/pebble#554): nothing was measured, and nobody but it is at fault."""
+    """The CA has stopped by itself (letsencrypt/pebble#554), or the bare loop, which speaks to nobody but it, broke off.
+
+    Nothing was measured, and nothing of ours is at fault.
+    """
 
 
 class Stage:
@@ -128,7 +131,7 @@ class Stage:
         running = [
             subprocess.Popen(
                 [sys.executable, "-m", "benchmarks.bare", *words],
-                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             )
             for _number in range(processes)
         ]  # fmt: skip
@@ -143,10 +146,10 @@ class Stage:
         }
 
     def _result(self, process: subprocess.Popen[str]) -> dict[str, float]:
-        """What a bare loop measured. Raises TooSlow, CaLockedUp."""
-        out = process.communicate(timeout=300)[0]
+        """What a bare loop measured. Raises CaLockedUp."""
+        out, errors = process.communicate(timeout=300)
         if process.returncode != 0:
-            raise self._too_slow("a bare loop broke off")
+            raise CaLockedUp(f"a bare loop broke off: {errors.strip().splitlines()[-1:]}")
         result: dict[str, float] = json.loads(out)
         return result
 
