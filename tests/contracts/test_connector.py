@@ -226,25 +226,33 @@ def test_a_wildcard_and_its_parent_are_two_authorizations(ca: CaServer) -> None:
 def test_one_name_takes_seven_requests(ca: CaServer, monkeypatch: pytest.MonkeyPatch) -> None:
     connector, name = registered(ca), a_name()
     sent: list[str] = []
+    looks: list[OrderStatus] = []
     exchange = Transport.exchange
 
     def counted(self: Transport, verb: str, method: str, url: str, **rest: object) -> Answer:
         answer: Answer = exchange(self, verb, method, url, **rest)  # type: ignore[arg-type]
-        # Pebble refuses every fifth nonce, and may want to be asked again: those repetitions are the CA's, not ours.
-        if b"badNonce" not in answer.body and method == "POST" and sent[-1:] != [url]:
+        # Pebble refuses every fifth nonce; those repetitions are the CA's, not ours.
+        if b"badNonce" not in answer.body and method == "POST":
             sent.append(url)
         return answer
 
     monkeypatch.setattr(Transport, "exchange", counted)
     order = connector.new_order([Identifier(name)])
+
+    def look() -> OrderFacts:
+        seen = connector.order(order.url)
+        looks.append(seen.status)
+        return seen
+
     answered(connector, order.authorization_urls[0], "dns-01")
-    ready = until(lambda: connector.order(order.url), "ready")
+    ready = until(look, "ready")
     assert ready.finalize_url is not None
     connector.finalize(ready.finalize_url, csr_for(name))
-    done = until(lambda: connector.order(order.url), "valid")
+    done = until(look, "valid")
     assert done.certificate_url is not None
     connector.certificate(done.certificate_url)
-    assert len(sent) == 7
+    # Two looks are the least; a CA that wants to be asked again is no fault of ours, and each look is one request.
+    assert len(sent) - (len(looks) - 2) == 7
 
 
 def test_an_order_is_read_again_by_its_url_alone(ca: CaServer) -> None:
