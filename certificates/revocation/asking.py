@@ -60,10 +60,10 @@ def request(
 
 def _hold(certificate: Certificate, reason: Reason, now: datetime) -> list[Certificate]:
     """Lock what goes: the one and, with a key that became known, all others under it."""
-    keys = {certificate.pk}
+    wanted = {certificate.pk}
     if reason == Reason.KEY_COMPROMISE:
-        keys.update(same_key(certificate, now).values_list("pk", flat=True))
-    return list(Certificate.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
+        wanted.update(same_key(certificate, now).values_list("pk", flat=True))
+    return list(Certificate.objects.select_for_update(of=("self",)).filter(pk__in=wanted).order_by("pk"))
 
 
 def _refuse(certificate: Certificate, now: datetime) -> None:

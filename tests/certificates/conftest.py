@@ -1,4 +1,4 @@
-"""The customer's site as the installation test finds it: names in a fake DNS, TLS servers on loopback."""
+"""A fake DNS, and the customer's site as the installation test finds it: TLS servers on loopback."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ from tests.validation.fake_dns import FakeDns
 
 
 @pytest.fixture
-def names(settings) -> Iterator[FakeDns]:
+def dns(settings) -> Iterator[FakeDns]:
     server = FakeDns()
     settings.VALIDATION_NAMESERVERS = [server.text]
-    settings.VALIDATION_ALLOWED_NETWORKS = ["127.0.0.0/8"]
     yield server
     server.close()
+
+
+@pytest.fixture
+def names(dns, settings) -> FakeDns:
+    settings.VALIDATION_ALLOWED_NETWORKS = ["127.0.0.0/8"]
+    return dns
 
 
 @pytest.fixture

@@ -83,14 +83,6 @@ def little_ca(tmp_path: Path) -> Iterator[LittleCa]:
 
 
 @pytest.fixture
-def dns(settings) -> Iterator[FakeDns]:
-    server = FakeDns()
-    settings.VALIDATION_NAMESERVERS = [server.text]
-    yield server
-    server.close()
-
-
-@pytest.fixture
 def desk(db, little_ca: LittleCa, dns: FakeDns) -> Iterator[CampaignDesk]:
     left = CaAccountFactory(name="CA X", directory_url="https://127.0.0.1:1/directory")
     other = CaAccountFactory(

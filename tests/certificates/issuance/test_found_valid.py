@@ -13,7 +13,6 @@ from portal.staff.stuck.words import sentence
 from tests.certificates.connectors.rough_ca import Reply, Request
 from tests.certificates.issuance.desk import Desk, newest
 from tests.certificates.issuance.little_ca import Authz, LittleCa
-from tests.validation.fake_dns import FakeDns
 from validation import persisting
 from validation.models import Authorization, Control, Delegation, Probe
 
@@ -49,14 +48,6 @@ def little_ca(tmp_path):
     server.challenge_types = ("dns-01", "dns-persist-01")
     yield server
     server.stop()
-
-
-@pytest.fixture
-def dns(settings):
-    server = FakeDns()
-    settings.VALIDATION_NAMESERVERS = [server.text]
-    yield server
-    server.close()
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ import pytest
 from certificates.models import CaAccount
 from tests.certificates.issuance.little_ca import LittleCa
 from tests.factories import CaAccountFactory
-from tests.validation.fake_dns import FakeDns
 
 
 @pytest.fixture
@@ -27,11 +26,3 @@ def second(desk, second_ca: LittleCa) -> CaAccount:
     return CaAccountFactory(
         name="Second CA", directory_url=second_ca.url("/directory"), roots_pem=second_ca.roots_pem
     )
-
-
-@pytest.fixture
-def dns(settings) -> Iterator[FakeDns]:
-    server = FakeDns()
-    settings.VALIDATION_NAMESERVERS = [server.text]
-    yield server
-    server.close()
