@@ -20,9 +20,10 @@ import httpx
 from benchmarks import cost
 from runner.installation import ROOT
 from runner.processes import Processes
+from sandbox.free_ports import free_port
 from sandbox.pulse import Pulse
 from tests.contracts.ca import CaServer, running_pebble
-from tests.servers import free_port, running_postgres, running_redis
+from tests.servers import running_postgres, running_redis
 
 # Pebble without its pretended slowness and mischief: it signs as fast as it can.
 PEBBLE = {

@@ -37,11 +37,12 @@ class Installation:
         self.free_ports = free_ports
         self.extra_env = extra_env or {}
         self.processes = Processes(var_dir / "log")
-        self.portal_port = _free_port() if free_ports else int(os.environ.get("SANDBOX_PORTAL_PORT", "8000"))
+        self.portal_port = 0
         self.env: dict[str, str] = {}
 
     @property
     def portal_url(self) -> str:
+        """Where browsers find it, once the sandbox has said at which port."""
         # By name: browsers refuse passkeys on an IP address.
         return f"http://localhost:{self.portal_port}"
 
@@ -69,19 +70,19 @@ class Installation:
         command = [sys.executable, "-m", "sandbox", "--var", str(self.var_dir), "--ready-file", str(ready)]
         if self.free_ports:
             command.append("--free-ports")
-        else:
-            _must_be_free(self.portal_port, "SANDBOX_PORTAL_PORT")
-        env = {**os.environ, **self.extra_env, "SANDBOX_PORTAL_PORT": str(self.portal_port)}
-        env["PORTAL_URL"] = self.portal_url
-        env["STRIPE_WEBHOOK_URL"] = f"{self.portal_url}/webhooks/stripe/"
+        env = {**os.environ, **self.extra_env}
+        for elsewhere in ("PORTAL_URL", "STRIPE_WEBHOOK_URL"):
+            env.pop(elsewhere, None)
         self.processes.start("sandbox", command, env, ROOT)
         self.wait(ready.exists)
+        told = json.loads(ready.read_text(encoding="utf-8"))
+        self.portal_port = int(told["SANDBOX_PORTAL_PORT"])
+        _must_be_free(self.portal_port, "SANDBOX_PORTAL_PORT")
         self.env = {
             **os.environ,
             "VAR_DIR": str(self.var_dir),
-            "PORTAL_URL": self.portal_url,
             "PYTHONUNBUFFERED": "1",
-            **json.loads(ready.read_text(encoding="utf-8")),
+            **told,
             **self.extra_env,
         }
 
@@ -143,12 +144,6 @@ def _answers(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _must_be_free(port: int, variable: str) -> None:

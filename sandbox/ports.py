@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import random
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 
-# Below the range from which systems take ports for outgoing connections (Linux: 32768 and up),
-# so that no client's connection can sit on a port between our choosing it and a program's binding it.
-FREE_RANGE = range(20000, 32000)
+from sandbox.free_ports import free_port
 
 
 class PortBusy(Exception):
@@ -49,7 +46,7 @@ class Ports:
         ports = replace(cls(), **chosen)
         if not free:
             return ports
-        unused = unused_ports(exclude=set(chosen.values()))
+        unused = (port for port in iter(free_port, None) if port not in chosen.values())
         return replace(ports, **{name: next(unused) for name in named if name not in chosen})
 
     def variables(self) -> dict[str, str]:
@@ -70,15 +67,6 @@ def read_port(environ: Mapping[str, str], name: str) -> int | None:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= 65535:
         raise PortUnreadable(f"{variable(name)} is {text!r}, which is not a port number from 1 to 65535.")
     return int(text)
-
-
-def unused_ports(exclude: set[int]) -> Iterator[int]:
-    """Ports nobody listens on at this moment, in random order, each given once."""
-    candidates = list(FREE_RANGE)
-    random.shuffle(candidates)
-    for port in candidates:
-        if port not in exclude and is_free("127.0.0.1", port, udp=True):
-            yield port
 
 
 def is_free(address: str, port: int, *, udp: bool = False) -> bool:

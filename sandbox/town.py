@@ -63,8 +63,8 @@ class Town:
 
     @property
     def portal_url(self) -> str:
-        """Where the portal is."""
-        return (self.environ.get("PORTAL_URL") or f"http://{LOCAL}:{self.ports.portal}").rstrip("/")
+        """Where the portal is: by name, as browsers refuse passkeys on an IP address."""
+        return (self.environ.get("PORTAL_URL") or f"http://localhost:{self.ports.portal}").rstrip("/")
 
     @property
     def secret_key(self) -> str:

@@ -13,17 +13,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sandbox.free_ports import free_port
+
 START_SECONDS = 20.0
 
 
 class DidNotStart(Exception):
     """The message holds the end of the server's log."""
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def program(*names: str) -> str:

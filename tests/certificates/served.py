@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from certificates import keys
+from sandbox.free_ports import free_port
 
 
 class FakeSite:
@@ -27,7 +28,7 @@ class FakeSite:
         port: int = 0,
     ) -> None:
         self._context = _context(chain, key) if key is not None else None
-        self._socket = socket.create_server((address, port))
+        self._socket = socket.create_server((address, port or free_port()))
         self.port = self._socket.getsockname()[1]
         self.asked: list[str] = []
         threading.Thread(target=self._serve, daemon=True).start()

@@ -22,6 +22,7 @@ import pytest
 from certificates import keys
 from certificates.exporters import EXPORTERS, Bundle
 from certificates.exporters.tls import CIPHERS
+from sandbox.free_ports import free_port
 from tests.certificates import samples
 
 NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
@@ -42,12 +43,6 @@ NAMES = {
     "62 characters": ["a" * 50 + ".example.com"],
     "longest": [LONGEST],
 }
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def unpacked(server: str, bundle: Bundle, folder: Path) -> Path:

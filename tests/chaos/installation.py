@@ -13,13 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from sandbox.free_ports import free_port
 from tests.chaos import programs
 from tests.chaos.bases import POSTGRES, running_base
 from tests.chaos.children import Nursery
 from tests.chaos.programs import Program
 from tests.chaos.town import Town, running_town
 from tests.contracts.ca import PEBBLE_ENVIRONMENT
-from tests.servers import _unprivileged, free_port
+from tests.servers import _unprivileged
 
 LEASE_SECONDS = 10.0
 WATCH_SECONDS, SILENCES = 2.0, 3

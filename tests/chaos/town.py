@@ -24,9 +24,9 @@ import dns.rrset
 import psycopg
 from aiosmtpd.controller import Controller
 
+from sandbox.free_ports import free_port
 from tests.contracts.ca import CaServer, running_pebble
 from tests.orders.fake_gateway import FakeGateway
-from tests.servers import free_port
 
 SIGNED = re.compile(r"Issued certificate serial \w+ for order (\S+)")
 RECORDS = """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -22,6 +21,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from sandbox.free_ports import free_port
 
 START_SECONDS = 20.0
 
@@ -52,12 +53,6 @@ class CaServer:
         """What the CA itself thinks of a certificate: "Valid" or "Revoked", told outside ACME (Pebble only)."""
         told = _get(f"{self.management_url}/cert-status-by-serial/{serial:x}", self.roots_pem)
         return str(json.loads(told)["Status"])
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

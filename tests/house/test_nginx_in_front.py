@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.free_ports import free_port
 from tests.contracts.ca import TestAuthority
 from tests.house.test_deployment import SAFE
-from tests.servers import free_port, running, running_nginx, running_postgres, running_redis
+from tests.servers import running, running_nginx, running_postgres, running_redis
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.server

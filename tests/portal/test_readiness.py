@@ -22,7 +22,7 @@ from accounts.models import Letter
 from certificates import keys, vault
 from portal import env, readiness
 from portal.models import SealedCheck
-from tests.servers import free_port
+from sandbox.free_ports import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -30,8 +30,8 @@ def test_a_variable_moves_its_port_and_what_the_portal_is_told(tmp_path: Path) -
     ports = Ports.from_environment({"SANDBOX_CARDS_PORT": "9200", "SANDBOX_PORTAL_PORT": " 9000 "})
     told = Town(ports, tmp_path, {}).environment()
     assert told["STRIPE_API_BASE"] == "http://127.0.0.1:9200"
-    assert told["PORTAL_URL"] == "http://127.0.0.1:9000"
-    assert Town(ports, tmp_path, {}).webhook_url == "http://127.0.0.1:9000/webhooks/stripe/"
+    assert told["PORTAL_URL"] == "http://localhost:9000"
+    assert Town(ports, tmp_path, {}).webhook_url == "http://localhost:9000/webhooks/stripe/"
 
 
 @pytest.mark.parametrize("text", ["0", "65536", "-1", "80a", "٨٠"])

@@ -19,6 +19,8 @@ import dns.rcode
 import dns.tsigkeyring
 import dns.update
 
+from sandbox.free_ports import free_port
+
 KEY_NAME = "chancery-dcv"
 SECRET = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTEyMzQ="
 
@@ -42,13 +44,6 @@ ns1 IN A 127.0.0.1
 class Bind:
     port: int
     folder: Path
-
-
-def free_port() -> int:
-    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(tcp.getsockname())
-        return int(tcp.getsockname()[1])
 
 
 @contextmanager

@@ -16,6 +16,8 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
+from sandbox.free_ports import free_port
+
 
 class FakeDns:
     """Answers from `records`; below `zones` what is not there does not exist, elsewhere it refuses."""
@@ -35,8 +37,8 @@ class FakeDns:
         self.next_answers: dict[tuple[dns.name.Name, str], list[list[str]]] = {}
         self.raw: Callable[[bytes], bytes] | None = None
         self.asked: list[tuple[str, str, str]] = []
-        self._tcp, self._udp = self._bind(port)
-        self.port = self._udp.getsockname()[1]
+        self.port = port or free_port()
+        self._tcp, self._udp = self._bind(self.port)
         self._closed = False
         self._threads = [
             threading.Thread(target=loop, daemon=True) for loop in (self._serve_udp, self._serve_tcp)
@@ -81,21 +83,9 @@ class FakeDns:
             sock.close()
 
     def _bind(self, port: int) -> tuple[socket.socket, socket.socket]:
-        for _ in range(50):
-            tcp = socket.socket()
-            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            udp = socket.socket(type=socket.SOCK_DGRAM)
-            try:
-                tcp.bind((self.address, port))
-                udp.bind((self.address, tcp.getsockname()[1]))
-            except OSError:
-                tcp.close()
-                udp.close()
-                time.sleep(0.01)
-                continue
-            tcp.listen(16)
-            return tcp, udp
-        raise RuntimeError("no free port")
+        tcp, udp = socket.create_server((self.address, port)), socket.socket(type=socket.SOCK_DGRAM)
+        udp.bind((self.address, port))
+        return tcp, udp
 
     def _serve_udp(self) -> None:
         while not self._closed:

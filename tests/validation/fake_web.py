@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from sandbox.free_ports import free_port
+
 Page = Callable[[socket.socket, str], None]
 
 
@@ -77,7 +79,7 @@ class FakeWeb:
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._sock = socket.socket(family)
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._sock.bind((address, port))
+        self._sock.bind((address, port or free_port()))
         self._sock.listen(32)
         self.port = self._sock.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.free_ports import free_port
 from tests.conftest import NOW
 from tests.validation.bind import until_loaded
 from tests.validation.conftest import KEY_AUTHORIZATION
@@ -64,13 +65,6 @@ controls {{ }};
 zone "shop.example" {{ type primary; file "shop.zone"; }};
 zone "dcv.example" {{ type primary; file "dcv.zone"; }};
 """
-
-
-def free_port() -> int:
-    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(tcp.getsockname())
-        return tcp.getsockname()[1]
 
 
 def until_open(port: int, process: subprocess.Popen) -> None:

@@ -13,7 +13,8 @@ from runner import demo
 from runner.browserless import Customer
 from runner.demo import Walk
 from runner.installation import Installation
-from tests.servers import free_port, running_apache, running_nginx
+from sandbox.free_ports import free_port
+from tests.servers import running_apache, running_nginx
 
 pytestmark = [pytest.mark.town, pytest.mark.server]
 

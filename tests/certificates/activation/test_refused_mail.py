@@ -13,9 +13,9 @@ from django.utils import timezone
 from accounts import bounces
 from accounts.models import Letter
 from portal import sweeping
+from sandbox.free_ports import free_port
 from tests.accounts.test_bounces import notification
 from tests.certificates.activation.test_email import asked, email, mail, step_4
-from tests.servers import free_port
 
 pytestmark = pytest.mark.django_db
 __all__ = ["email", "mail"]

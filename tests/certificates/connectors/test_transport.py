@@ -9,8 +9,9 @@ import pytest
 from certificates.connectors.problems import OperatorMustAct, TryAgain
 from certificates.connectors.rfc8555 import transport as transport_module
 from certificates.connectors.rfc8555.transport import BODY_LIMIT, USER_AGENT, Transport
+from sandbox.free_ports import free_port
 from tests.certificates.connectors.rough_ca import Reply, RoughCa
-from tests.contracts.ca import TestAuthority, free_port
+from tests.contracts.ca import TestAuthority
 
 
 @pytest.fixture

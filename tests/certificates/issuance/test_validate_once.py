@@ -15,8 +15,9 @@ from django.utils import timezone
 from certificates import issuance
 from certificates.models import AcmeOrder, Certificate, Issuance
 from portal import sweeping
+from sandbox.free_ports import free_port
 from tests.certificates.renewal.by_itself import renewed
-from tests.contracts.ca import CaServer, free_port, running_pebble
+from tests.contracts.ca import CaServer, running_pebble
 from tests.factories import CaAccountFactory, plan_for
 from tests.validation import bind as real
 from validation import delegation, redirects

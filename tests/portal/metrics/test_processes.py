@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from portal.metrics import of_a_worker
+from sandbox.free_ports import free_port
 from tests.portal.metrics.figures import Figures
-from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 COUNT = """

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 import pytest
 from django.utils import timezone
 
+from sandbox.free_ports import free_port
 from tests.conftest import COUNTED
-from tests.contracts.ca import CaServer, free_port, running_pebble
+from tests.contracts.ca import CaServer, running_pebble
 from tests.factories import CaAccountFactory
 from tests.validation.fake_web import FakeWeb, Page, page
 from tests.validation.misconfigured import cases_caa, cases_dns, cases_http

@@ -29,7 +29,8 @@ import dns.tsigkeyring
 import dns.update
 import dns.zone
 
-from tests.validation.bind import KEY_NAME, SECRET, free_port
+from sandbox.free_ports import free_port
+from tests.validation.bind import KEY_NAME, SECRET
 from tests.validation.misconfigured.cases_dns import VALUE
 
 SOA = "$TTL 60\n@ IN SOA ns1.host.example. hostmaster.host.example. 1 3600 600 86400 900\n"
