@@ -158,6 +158,15 @@ def is_text(value: object) -> bool:
 # --- things one copies ----------------------------------------------------------------------------------
 
 
+@register.inclusion_tag("components/copy.html")
+def copy(value: str, label: str, *, id: str = "", lines: bool = False) -> dict[str, Any]:
+    """`{% copy record.value "record value" %}`: a text exactly as it must be pasted, with a Copy button.
+
+    `label` is what it is, for screen readers: "Copy record value". `lines`: there are several, kept as they are.
+    """
+    return {"value": value, "label": label, "id": id, "lines": lines}
+
+
 @register.tag
 def commands(parser: Parser, token: Token) -> CommandsNode:
     """`{% commands %}…{% endcommands %}`: a block of text, escaped as a whole, with a Copy button.
@@ -183,5 +192,5 @@ class CommandsNode(template.Node):
         finally:
             context.autoescape = autoescape
         label = self.label.resolve(context) if self.label else _("commands")
-        # str(): the text was rendered unescaped, so the component must escape it.
-        return render_to_string("components/copy.html", {"value": "" + text, "label": label, "lines": True})
+        # "" +: the text was rendered unescaped, so the component must escape it.
+        return render_to_string("components/copy.html", copy("" + text, label, lines=True))

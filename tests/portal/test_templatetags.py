@@ -234,7 +234,7 @@ def test_commands_are_escaped_as_a_whole_and_dedented():
 
 
 def test_a_value_to_copy_is_escaped_and_its_button_waits_for_javascript():
-    shown = render_to_string("components/copy.html", {"value": '"><script>', "label": "value"})
+    shown = render('{% copy text "value" %}', text='"><script>')
     assert "<script>" not in shown
     assert re.search(r"<button[^>]* hidden>", shown)
 
