@@ -31,11 +31,14 @@ class FakeSite:
         self._socket = socket.create_server((address, port or free_port()))
         self.port = self._socket.getsockname()[1]
         self.asked: list[str] = []
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
+        """End, and wait for the end, so that the port is free."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._socket.close()
 
     def _serve(self) -> None:

@@ -82,12 +82,15 @@ class FakeWeb:
         self._sock.bind((address, port or free_port()))
         self._sock.listen(32)
         self.port = self._sock.getsockname()[1]
-        threading.Thread(target=self._serve, daemon=True).start()
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
+        """End, and wait for the end, so that the port is free."""
         self._closed = True
         with contextlib.suppress(OSError):
             self._sock.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._sock.close()
 
     def _serve(self) -> None:

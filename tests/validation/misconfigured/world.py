@@ -16,7 +16,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -156,23 +156,35 @@ class Firewall:
         self._udp = socket.socket(type=socket.SOCK_DGRAM)
         self._udp.bind((self.ADDRESS, port))
         self._tcp: socket.socket | None = None
-        threading.Thread(target=self._pass_udp, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._run(self._pass_udp)
 
     def open_tcp(self) -> None:
         self._tcp = socket.create_server((self.ADDRESS, self._port))
-        threading.Thread(target=self._pass_tcp, args=(self._tcp,), daemon=True).start()
+        self._run(self._pass_tcp, self._tcp)
 
     def close(self) -> None:
+        """End, and wait for the end: a socket that a thread still waits at keeps its port, which the next test needs."""
         self._closed = True
-        for sock in filter(None, (self._udp, self._tcp)):
+        sockets = [sock for sock in (self._udp, self._tcp) if sock]
+        for sock in sockets:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for sock in sockets:
             sock.close()
+
+    def _run(self, serve: Callable[..., None], *args: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=serve, args=args, daemon=True))
+        self._threads[-1].start()
 
     def _pass_udp(self) -> None:
         while not self._closed:
             with contextlib.suppress(OSError), socket.socket(type=socket.SOCK_DGRAM) as inside:
                 question, peer = self._udp.recvfrom(65535)
+                if self._closed:
+                    return
                 inside.settimeout(2)
                 inside.sendto(question, ("127.0.0.1", self._port))
                 self._udp.sendto(inside.recv(65535), peer)
