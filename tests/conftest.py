@@ -26,6 +26,7 @@ import django
 django.setup()
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.core.management.commands import flush as flush_command
 from django.db import connection, connections
@@ -102,6 +103,13 @@ def uses_database(item: pytest.Item) -> bool:
 @pytest.fixture
 def now() -> datetime:
     return NOW
+
+
+@pytest.fixture
+def at_now() -> Iterator[None]:
+    """The clock goes on from `now`: for tests whose rows were made at `now`, and whose pages look at the clock."""
+    with time_machine.travel(NOW, tick=True):
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from tests.house.roles import ROLES, Row, Town, address, routes, town, word
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
 
 ALL_405 = "405 405 405 405 405"
 KEYED = r"accounts/^confirm-email/(?P<key>[-:\w]+)/$"

@@ -16,7 +16,7 @@ from tests.portal.walk_rows import whole_story
 from validation.approval import asking
 from validation.models import Approval, Authorization, Control, Delegation
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
 NAMES = ("shop.example", "*.shop.example")
 
 

@@ -21,7 +21,7 @@ from validation import delegation
 from validation.models import Authorization, Challenge, Delegation, Publication
 from validation.problems import Finding
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
 
 ACME = "urn:ietf:params:acme:error:"
 

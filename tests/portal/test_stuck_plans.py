@@ -28,7 +28,7 @@ from portal.staff.stuck import board
 from portal.staff.stuck.row import Stuck
 from tests.factories import CaAccountFactory, certificate_for, issuance_for, plan_for
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_now")]
 
 
 @pytest.fixture
