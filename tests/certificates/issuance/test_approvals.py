@@ -23,8 +23,9 @@ from validation.models import Approval, Authorization, Control, Delegation
 pytestmark = pytest.mark.django_db
 
 
-def by_email(desk, owner, *names, mode="assisted", domain="shop.example"):
-    CaAccount.objects.update(email_mode=mode)
+def by_email(desk, owner, *names, mode="assisted", domain="shop.example", public=False):
+    """An order whose names are approved by mail: at a private CA, which the rules of the browsers do not bind."""
+    CaAccount.objects.update(email_mode=mode, publicly_trusted=public)
     desk.shows = False
     plan = plan_for(owner, *names, account=desk.account, method="email")
     ActivationName.objects.filter(activation=plan.activation).update(
@@ -164,7 +165,7 @@ def test_what_stands_already_is_what_proves_the_name(desk, alice):
 @pytest.mark.parametrize("mode", ["assisted", "prevalidated"])
 def test_after_the_end_at_public_cas_the_record_alone_is_asked_for(desk, alice, mode):
     desk.clock.move_to(datetime(2028, 3, 16, tzinfo=UTC))
-    wanted = by_email(desk, alice, "shop.example", mode=mode)
+    wanted = by_email(desk, alice, "shop.example", mode=mode, public=True)
     type(wanted.plan).objects.update(ends_at=datetime(2029, 1, 1, tzinfo=UTC))
     desk.run()
     assert not Approval.objects.exists()
@@ -259,7 +260,7 @@ def test_prevalidated_at_a_real_ca(tmp_path, alice, bob):
     with running_acme2certifier(tmp_path, prevalidated=["shop.example", "*.shop.example"]) as server:
         account = CaAccountFactory(
             directory_url=server.directory_url, roots_pem=server.roots_pem, email_mode="prevalidated",
-            terms_agreed_at=timezone.now(), contact="ops@portal.example",
+            terms_agreed_at=timezone.now(), contact="ops@portal.example", publicly_trusted=False,
         )  # fmt: skip
         plan = plan_for(alice, "shop.example", "www.shop.example", account=account, method="email")
         ActivationName.objects.update(approver="admin@shop.example", approver_domain="shop.example")

@@ -228,7 +228,7 @@ def test_at_a_shared_account_the_record_of_that_account_proves_nothing(desk, dns
 
 
 def test_a_ca_that_knows_names_beforehand_is_not_believed_because_of_a_record(desk, dns, alice):
-    CaAccount.objects.update(email_mode="prevalidated")
+    CaAccount.objects.update(email_mode="prevalidated", publicly_trusted=False)
     desk.account.refresh_from_db()
     stand(dns, alice, opened(desk, alice))
     desk.ca.finds = frozenset({"shop.example"})
@@ -237,7 +237,7 @@ def test_a_ca_that_knows_names_beforehand_is_not_believed_because_of_a_record(de
 
 def test_nor_is_one_that_calls_the_challenge_itself_valid(desk, alice):
     opened(desk, alice)
-    CaAccount.objects.update(email_mode="prevalidated")
+    CaAccount.objects.update(email_mode="prevalidated", publicly_trusted=False)
     desk.account.refresh_from_db()
     found = desk.wish(alice, "shop.example")
     desk.ca.finds = frozenset()

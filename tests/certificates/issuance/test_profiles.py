@@ -243,13 +243,15 @@ def test_a_standing_record_proves_itself_at_the_customers_own_account_only(adver
 
 
 def test_a_name_that_the_ca_knows_beforehand_proves_itself(advertised, alice):
-    CaAccount.objects.filter(pk=advertised.account.pk).update(email_mode="prevalidated")
+    CaAccount.objects.filter(pk=advertised.account.pk).update(
+        email_mode="prevalidated", publicly_trusted=False
+    )
     wanted = advertised.wish(alice, "shop.example")
     wanted.names = [wanted.names[0] | {"method": "email", "approver": "a@shop.example"}]
     wanted.save()
     walk = Walk(order=newest(wanted), clock=lambda: advertised.now, lease_at=advertised.now)
     assert unattended.proves_itself(walk)
-    CaAccount.objects.filter(pk=advertised.account.pk).update(email_mode="assisted")
+    CaAccount.objects.filter(pk=advertised.account.pk).update(email_mode="assisted", publicly_trusted=False)
     walk = Walk(order=newest(wanted), clock=lambda: advertised.now, lease_at=advertised.now)
     assert not unattended.proves_itself(walk)
 

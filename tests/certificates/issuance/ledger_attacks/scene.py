@@ -53,6 +53,7 @@ class Scene:
             shared=case.account == "given back",
             per_customer=case.account == "own",
             email_mode="prevalidated" if case.way in ON_A_LIST else "off",
+            publicly_trusted=False,
         )
         self.showing: set[object] = set()
         self.insisted: set[object] = set()
