@@ -40,6 +40,8 @@ from outbound.calls import Moment
 from tests.on_postgres import ONLY_DATABASE, PAGES, WITHOUT_PAGES
 from validation import caa
 
+# Where rows are made at this moment and the code asks the clock, a test wants `at_now`: it has to hold on any day
+# (libfaketime with FAKETIME=+1000d shows it; tests of waiting, and those at real CAs, cannot be played so).
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 # On a machine that is busy an example may take its time: that is no fault of what is tried with it. The same ones are tried
 # each time, so that a change is judged by what it changes; with TRY_OTHERS=1 others are looked for.

@@ -22,7 +22,7 @@ def plans(owner: str, directory_url: str, roots_pem: str) -> dict[str, str]:
         )
         account = CaAccount.objects.create(
             name=f"{mode} CA", directory_url=directory_url, roots_pem=roots_pem, contact="ops@portal.example",
-            terms_agreed_at=now, email_mode=mode,
+            terms_agreed_at=now, email_mode=mode, publicly_trusted=False,
         )  # fmt: skip
         ProductIssuer.objects.create(product=product, account=account)
         order = Order.objects.create(

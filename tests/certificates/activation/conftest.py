@@ -13,6 +13,11 @@ CONTACTS = {"admin_name": "Alice Archer", "admin_email": "alice@example.org", "t
 GENERATED = {"csr_source": "generated", "key_type": "ec-p256", "common": "single-1"}
 
 
+@pytest.fixture(autouse=True)
+def _time_of_the_tests(at_now) -> None:
+    """Some ways end by themselves one day."""
+
+
 class Wizard:
     """Presses the buttons of one plan's wizard as a browser without JavaScript would."""
 
