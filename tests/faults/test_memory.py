@@ -106,7 +106,10 @@ def test_two_customers_who_get_the_same_pending_order_wait_for_each_other_and_pr
     desk.run(timedelta(days=2))
     owners = list(Certificate.objects.order_by("owner__email").values_list("owner__email", flat=True))
     assert owners == ["alice@example.org", "bob@example.org"]
-    assert AcmeOrder.objects.filter(status="valid").values("url").distinct().count() == 2
+    # Pebble may hand out to bob what alice has shown; then his order is given back, and he has a second one.
+    given_back = AcmeOrder.objects.filter(problem__type="chancery:not_this_customer").count()
+    assert given_back <= 1
+    assert AcmeOrder.objects.exclude(url=None).values("url").distinct().count() == 2 + given_back
     desk.check()  # each of them has shown the name
 
 
