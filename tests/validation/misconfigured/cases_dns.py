@@ -39,6 +39,10 @@ def altered(value: str, hyphen: str) -> str:
 def table(token: str, key_authorization: str) -> dict[str, Case]:
     """Every slip with the value of one challenge."""
     value = value_of(key_authorization)
+    return _others(value) | _nearly(value, token, key_authorization) | _elsewhere(value) | _aliases(value)
+
+
+def _others(value: str) -> dict[str, Case]:
     return {
         # --- nothing there
         "nothing": Case("", "dns_nothing"),
@@ -54,7 +58,11 @@ def table(token: str, key_authorization: str) -> dict[str, Case]:
         "large-set": Case("\n".join(f'{AT} "{n:03d}{"x" * 200}"' for n in range(60)), "dns_wrong_value"),
         "control-characters": Case(f'{AT} "a\\000\\027[31m\\226\\128\\174"', "dns_wrong_value"),
         "earlier-value": Case(txt(EARLIER), "dns_stale_value"),
-        # --- nearly the value
+    }
+
+
+def _nearly(value: str, token: str, key_authorization: str) -> dict[str, Case]:
+    return {
         "quotes": Case(f'{AT} "\\"{value}\\""', "dns_quotes"),
         "single-quotes": Case(txt(f"'{value}'"), "dns_quotes"),
         "typographic-quotes": Case(f'{AT} "\\226\\128\\156{value}\\226\\128\\157"', "dns_quotes"),
@@ -73,6 +81,11 @@ def table(token: str, key_authorization: str) -> dict[str, Case]:
         "hyphen-lost": Case(txt(altered(value, "")), "dns_altered"),
         "file-content": Case(txt(key_authorization), "dns_http_value"),
         "file-name": Case(txt(token), "dns_token"),
+    }  # fmt: skip
+
+
+def _elsewhere(value: str) -> dict[str, Case]:
+    return {
         # --- at another name
         "doubled": Case(f'_acme-challenge.doubled.example IN TXT "{value}"', "dns_doubled_host"),
         "doubled-below": Case(f'_acme-challenge.www.doubled-below.example IN TXT "{value}"', "dns_doubled_host", "www"),
@@ -91,7 +104,11 @@ def table(token: str, key_authorization: str) -> dict[str, Case]:
         "wildcard-txt": Case('* IN TXT "v=spf1 -all"', "dns_wildcard_txt"),
         "wildcard-cname": Case("* IN CNAME parking.host.example.", "dns_wildcard_cname"),
         "wildcard-cname-txt": Case("* IN CNAME other.host.example.", "dns_wildcard_cname"),
-        # --- aliases
+    }  # fmt: skip
+
+
+def _aliases(value: str) -> dict[str, Case]:
+    return {
         "alias-empty": Case("_acme-challenge IN CNAME nothing.host.example.", "dns_cname_empty"),
         "alias-dangling": Case("_acme-challenge IN CNAME gone.nowhere.test.", "dns_cname_empty"),
         "alias-other-value": Case("_acme-challenge IN CNAME other.host.example.", "dns_cname_empty"),
