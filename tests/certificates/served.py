@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import serialization
 
 from certificates import keys
 from sandbox.free_ports import free_port
+from tests.validation.closing import end
 
 
 class FakeSite:
@@ -28,18 +29,14 @@ class FakeSite:
         port: int = 0,
     ) -> None:
         self._context = _context(chain, key) if key is not None else None
-        self._socket = socket.create_server((address, port or free_port()))
-        self.port = self._socket.getsockname()[1]
+        self.port = port or free_port()
+        self._socket = socket.create_server((address, self.port))
         self.asked: list[str] = []
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End, and wait for the end, so that the port is free."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._socket.close()
+        end([self._socket], [self._thread])
 
     def _serve(self) -> None:
         while True:

@@ -17,6 +17,7 @@ import dns.rdatatype
 import dns.rrset
 
 from sandbox.free_ports import free_port
+from tests.validation.closing import end
 
 
 class FakeDns:
@@ -38,7 +39,9 @@ class FakeDns:
         self.raw: Callable[[bytes], bytes] | None = None
         self.asked: list[tuple[str, str, str]] = []
         self.port = port or free_port()
-        self._tcp, self._udp = self._bind(self.port)
+        self._tcp = socket.create_server((address, self.port))
+        self._udp = socket.socket(type=socket.SOCK_DGRAM)
+        self._udp.bind((address, self.port))
         self._closed = False
         self._threads = [
             threading.Thread(target=loop, daemon=True) for loop in (self._serve_udp, self._serve_tcp)
@@ -72,20 +75,8 @@ class FakeDns:
         self.next_answers[(dns.name.from_text(name), rdtype)] = list(answers)
 
     def close(self) -> None:
-        """End, and wait for the end: the next server may get this one's descriptors, and must get its questions too."""
         self._closed = True
-        for sock in (self._udp, self._tcp):
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join(timeout=2)
-        for sock in (self._udp, self._tcp):
-            sock.close()
-
-    def _bind(self, port: int) -> tuple[socket.socket, socket.socket]:
-        tcp, udp = socket.create_server((self.address, port)), socket.socket(type=socket.SOCK_DGRAM)
-        udp.bind((self.address, port))
-        return tcp, udp
+        end([self._udp, self._tcp], self._threads)
 
     def _serve_udp(self) -> None:
         while not self._closed:

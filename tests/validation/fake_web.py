@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sandbox.free_ports import free_port
+from tests.validation.closing import end
 
 Page = Callable[[socket.socket, str], None]
 
@@ -77,21 +78,14 @@ class FakeWeb:
         self._context = context
         self._closed = False
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._sock = socket.socket(family)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._sock.bind((address, port or free_port()))
-        self._sock.listen(32)
-        self.port = self._sock.getsockname()[1]
+        self.port = port or free_port()
+        self._sock = socket.create_server((address, self.port), family=family, backlog=32)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """End, and wait for the end, so that the port is free."""
         self._closed = True
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._sock.close()
+        end([self._sock], [self._thread])
 
     def _serve(self) -> None:
         while not self._closed:

@@ -31,6 +31,7 @@ import dns.zone
 
 from sandbox.free_ports import free_port
 from tests.validation.bind import KEY_NAME, SECRET
+from tests.validation.closing import end
 from tests.validation.misconfigured.cases_dns import VALUE
 
 SOA = "$TTL 60\n@ IN SOA ns1.host.example. hostmaster.host.example. 1 3600 600 86400 900\n"
@@ -164,16 +165,8 @@ class Firewall:
         self._run(self._pass_tcp, self._tcp)
 
     def close(self) -> None:
-        """End, and wait for the end: a socket that a thread still waits at keeps its port, which the next test needs."""
         self._closed = True
-        sockets = [sock for sock in (self._udp, self._tcp) if sock]
-        for sock in sockets:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        for thread in self._threads:
-            thread.join()
-        for sock in sockets:
-            sock.close()
+        end([sock for sock in (self._udp, self._tcp) if sock], self._threads)
 
     def _run(self, serve: Callable[..., None], *args: socket.socket) -> None:
         self._threads.append(threading.Thread(target=serve, args=args, daemon=True))
